@@ -1,0 +1,276 @@
+//! What the user wrote, proved before anything runs.
+//!
+//! One TOML file. A key that is not known, a value without its unit or a threshold that contradicts another is an
+//! error that names the file, the key and both numbers. Data only: reading files is `io`'s.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hardware::battery::Chemistry;
+use protocol::{Charge, Cpus, Current, NodeName, Power, Resistance, SupplyName, Temperature, Voltage};
+use serde::Deserialize;
+
+pub mod policy;
+mod text;
+
+pub use policy::Policy;
+
+/// The whole file, with every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Which node this is.
+    pub node: Node,
+    /// The battery it hangs on.
+    pub battery: Battery,
+    /// What measures the battery; empty on nodes whose supply is measured elsewhere.
+    pub sensors: Vec<Sensor>,
+    /// How the sensors are read.
+    pub sampling: Sampling,
+    /// When to climb and descend the ladder.
+    pub policy: Policy,
+    /// How containers are treated.
+    pub containers: Containers,
+    /// The supervisors to report to.
+    pub supervisors: Vec<Supervisor>,
+    /// LEDs on the case.
+    pub leds: Leds,
+    /// What is kept on disk.
+    pub state: StateFile,
+    /// What `Halt` ends with.
+    pub halt: HaltAction,
+    /// Power switches of other nodes.
+    pub switches: Vec<Switch>,
+}
+
+/// Which node this is: `[node]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Unique in the fleet; the host name when left out.
+    pub name: Option<NodeName>,
+    /// The supply it hangs on.
+    pub supply: SupplyName,
+    /// Its place among the nodes of its supply: greater sheds earlier and recovers later. 0 to 63.
+    #[serde(default)]
+    pub shed_order: u8,
+    /// Whether it may run a supervisor or hold the address.
+    #[serde(default)]
+    pub master: bool,
+}
+
+/// The battery: `[battery]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Battery {
+    /// Its chemistry.
+    pub chemistry: Chemistry,
+    /// The label's capacity (C/20 for lead-acid).
+    pub capacity: Charge,
+    /// Where the charger, or a protector, cuts the load by itself; the chemistry's usual one when left out.
+    pub cutoff: Option<Voltage>,
+    /// Internal resistance with leads, if it was measured; learned otherwise.
+    pub resistance: Option<Resistance>,
+    /// The most that all nodes of the supply can draw together, at 12 V.
+    #[serde(default = "Battery::load_max_default")]
+    pub load_max: Power,
+    /// Temperature where no probe measures it.
+    #[serde(default = "Battery::temperature_default")]
+    pub temperature: Temperature,
+}
+
+impl Battery {
+    /// Ten Pi 3B with all cores busy, a switch, converter losses.
+    fn load_max_default() -> Power {
+        Power::from_watts(50.0)
+    }
+
+    /// The temperature at which labels and tables hold.
+    fn temperature_default() -> Temperature {
+        Temperature::from_celsius(25.0)
+    }
+}
+
+/// What measures the battery: `[[sensor]]`, by `kind`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Sensor {
+    /// A TI INA219.
+    Ina219(ShuntSensor),
+    /// A TI INA226.
+    Ina226(ShuntSensor),
+    /// A kernel hwmon device.
+    Hwmon(HwmonSensor),
+    /// A recorded trace, played through the registers of a simulated INA226.
+    Replay(ReplaySensor),
+}
+
+/// A current and voltage monitor on I2C.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShuntSensor {
+    /// The bus, for example `/dev/i2c-1`.
+    pub bus: PathBuf,
+    /// The chip's address, 0x40 to 0x4f.
+    #[serde(default = "ShuntSensor::address_default")]
+    pub address: u8,
+    /// The shunt.
+    pub shunt: Resistance,
+    /// The most that flows.
+    pub current_max: Current,
+    /// Whether a positive shunt voltage means charging (the shunt is wired the other way round).
+    #[serde(default)]
+    pub reversed: bool,
+}
+
+impl ShuntSensor {
+    /// Both address pins to ground.
+    fn address_default() -> u8 {
+        0x40
+    }
+}
+
+/// A kernel hwmon device, for example the `ina2xx` driver's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HwmonSensor {
+    /// Its `name` file's content, for example `ina226`.
+    pub chip: String,
+    /// Whether positive current means charging.
+    #[serde(default)]
+    pub reversed: bool,
+}
+
+/// A recorded trace as a sensor.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaySensor {
+    /// A CSV with `time_s,voltage_V,current_A,temp_C`.
+    pub trace: PathBuf,
+    /// How much faster than life. The agent's whole clock runs that much faster.
+    #[serde(default = "ReplaySensor::speed_default")]
+    pub speed: f64,
+}
+
+impl ReplaySensor {
+    /// As it was recorded.
+    fn speed_default() -> f64 {
+        1.0
+    }
+}
+
+/// How the sensors are read: `[sampling]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Between two readings.
+    #[serde(deserialize_with = "text::duration")]
+    pub interval: Duration,
+    /// Between two looks at the board (CPU, temperature, rail).
+    #[serde(deserialize_with = "text::duration")]
+    pub host_interval: Duration,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), host_interval: Duration::from_secs(10) }
+    }
+}
+
+/// How containers are treated: `[containers]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Containers {
+    /// Docker's socket.
+    pub socket: PathBuf,
+    /// Names that are never touched, whatever the stage.
+    pub untouched: Vec<String>,
+    /// The cap of a `deferrable` container at `Throttle`, where its label says nothing.
+    pub throttle_deferrable: Cpus,
+    /// The cap of a `standard` container at `Throttle`, where its label says nothing.
+    pub throttle_standard: Cpus,
+    /// How long a container may take to stop, where its label says nothing.
+    #[serde(deserialize_with = "text::duration")]
+    pub stop_timeout: Duration,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from("/var/run/docker.sock"),
+            untouched: Vec::new(),
+            throttle_deferrable: Cpus::from_milli(250),
+            throttle_standard: Cpus::from_milli(1000),
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A supervisor to report to: `[[supervisor]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supervisor {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// LEDs on the case: `[leds]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Leds {
+    /// Names under `/sys/class/leds`: the stage's rhythm is shown on each.
+    pub stage: Vec<String>,
+    /// Lights while something needs a person.
+    pub fault: Option<String>,
+    /// Lights while a supervisor is linked.
+    pub link: Option<String>,
+}
+
+/// What is kept on disk: `[state]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateFile {
+    /// The state file.
+    pub path: PathBuf,
+    /// Between two writes while nothing but the estimate changes.
+    #[serde(deserialize_with = "text::duration")]
+    pub interval: Duration,
+}
+
+impl Default for StateFile {
+    fn default() -> Self {
+        Self { path: PathBuf::from("/var/lib/heliostat/agent.state"), interval: Duration::from_mins(10) }
+    }
+}
+
+/// What `Halt` ends with: `[halt]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HaltAction {
+    /// How the node is powered off.
+    pub power_off: PowerOffBy,
+}
+
+/// How the node is powered off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PowerOffBy {
+    /// systemd's power off, and the kernel's if that hangs.
+    #[default]
+    Systemd,
+    /// Not at all: containers are stopped, disks synced, the node stays up (no way to wake it, or a test).
+    None,
+}
+
+/// A power switch of another node: `[[switch]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Whose power it switches.
+    pub node: NodeName,
+    /// The BCM number of the GPIO line.
+    pub gpio: u8,
+    /// Whether a low level means on.
+    #[serde(default)]
+    pub active_low: bool,
+}

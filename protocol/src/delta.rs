@@ -1,0 +1,1 @@
+//! Packs what changed between two reports into a few bytes.

@@ -1,0 +1,8 @@
+//! Bytes to messages and back, sans-IO and with hard bounds: [`stream`] for reliable streams, [`serial`] for lines
+//! that damage what they carry.
+
+pub mod serial;
+pub mod stream;
+
+/// No message of any version is longer, encoded; a frame that announces more is refused before it is stored.
+pub const MESSAGE_BYTES_MAX: usize = 1024;

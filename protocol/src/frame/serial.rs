@@ -1,0 +1,1 @@
+//! COBS frames with a CRC, which find their feet again after any damage.

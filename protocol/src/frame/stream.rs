@@ -1,0 +1,1 @@
+//! Length-delimited frames for TCP, TLS and Unix sockets.
