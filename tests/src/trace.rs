@@ -1,0 +1,1 @@
+//! Traces made for a test: a dusk and a dawn on a small battery.
