@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,18 @@ impl Stage {
             Self::Shed => Self::Throttle,
             Self::Drain => Self::Shed,
             Self::Halt => Self::Drain,
+        }
+    }
+
+    /// The longest that a node in this stage stays silent: with nothing new to say it reports this often.
+    ///
+    /// Both sides count with it: a report's stage announces when the next report is due at the latest. The less
+    /// energy there is, the less is said.
+    pub const fn heartbeat(self) -> Duration {
+        match self {
+            Self::Normal | Self::Throttle => Duration::from_secs(10),
+            Self::Shed => Duration::from_secs(20),
+            Self::Drain | Self::Halt => Duration::from_secs(30),
         }
     }
 
