@@ -8,7 +8,6 @@
 
 pub mod engine;
 pub mod footprint;
-pub mod peer;
 pub mod program;
 pub mod require;
 pub mod trace;
