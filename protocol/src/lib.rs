@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`units`] (quantities that only combine as physics allows), [`stage`] (the ladder),
 //! [`reason`] (every decision's "why", with its numbers), [`report`] (what a node says of itself, full or as a
-//! delta), [`message`] (everything that crosses a link), [`frame`] (how bytes become messages again after damage).
+//! delta), [`message`] (everything that crosses a link), [`version`] (how two builds agree), [`codec`] (messages to
+//! bytes and back), [`delta`] (reports to few bytes), [`frame`] (how bytes become messages again after damage).
 //!
 //! `no_std`, and nothing here allocates: a message is decoded into bounded arrays. Enums that cross the wire are
 //! append-only (postcard numbers the variants in their order of declaration); the golden bytes in
@@ -10,6 +11,7 @@
 
 #![no_std]
 
+pub mod codec;
 pub mod delta;
 pub mod fault;
 pub mod frame;
@@ -20,7 +22,9 @@ pub mod report;
 pub mod stage;
 pub mod time;
 pub mod units;
+pub mod version;
 
+pub use codec::{DecodeError, EncodeError};
 pub use fault::Fault;
 pub use id::{
     BootId, ContainerName, ContainerSlot, Generation, NameError, NodeName, OrderId, Sequence, SupplyName,
@@ -32,12 +36,4 @@ pub use report::Report;
 pub use stage::{Class, Stage};
 pub use time::{Seconds, Uptime};
 pub use units::{Charge, Cpus, Current, Energy, Frequency, Power, Resistance, Soc, Temperature, Voltage};
-
-/// The oldest protocol version that this build still speaks.
-///
-/// Rule: a version is dropped only one minor release after its successor shipped, so that a fleet can be updated
-/// node by node.
-pub const VERSION_MIN: u16 = 1;
-
-/// The newest protocol version that this build speaks, and offers first.
-pub const VERSION_CURRENT: u16 = 1;
+pub use version::{VERSION_CURRENT, VERSION_MIN, negotiate};

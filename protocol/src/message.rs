@@ -171,6 +171,7 @@ pub enum AgentMessage<'a> {
         /// Its number.
         sequence: Sequence,
         /// The state.
+        #[serde(with = "crate::delta::full")]
         report: Report,
     },
     /// What changed since an acknowledged report: [`crate::delta`].
@@ -202,7 +203,6 @@ pub struct SupplyReport {
 
 /// From a supervisor to an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "no allocator here, and a message lives for one call")]
 pub enum SupervisorMessage {
     /// The link stands.
     Welcome(Welcome),

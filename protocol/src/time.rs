@@ -20,9 +20,9 @@ impl Uptime {
         Self(millis)
     }
 
-    /// From seconds since the start.
+    /// From seconds since the start; what milliseconds cannot count is the latest moment there is.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1000)
+        Self(secs.saturating_mul(1000))
     }
 
     /// Milliseconds since the start.

@@ -40,11 +40,14 @@ fn split_quantity(text: &str) -> Option<(f64, &str)> {
 }
 
 /// Rounds to milli-units for the wire; `None` for what has no wire form.
+///
+/// Every `i32` is some quantity's wire form, so that whatever was decoded can be encoded again.
 fn to_milli(value: f64) -> Option<i32> {
     let milli = value * 1000.0;
     // Half away from zero, without `std`.
     let rounded = if milli < 0.0 { milli - 0.5 } else { milli + 0.5 };
-    (rounded > f64::from(i32::MIN) && rounded < f64::from(i32::MAX)).then_some(rounded as i32)
+    let in_range = rounded > f64::from(i32::MIN) - 1.0 && rounded < f64::from(i32::MAX) + 1.0;
+    in_range.then_some(rounded as i32)
 }
 
 macro_rules! unit {
@@ -72,6 +75,7 @@ macro_rules! unit {
             }
 
             /// Its magnitude.
+            #[must_use]
             pub const fn abs(self) -> Self {
                 Self(self.0.abs())
             }
@@ -91,6 +95,16 @@ macro_rules! unit {
             /// Whether it is a number at all: neither infinite nor NaN.
             pub const fn is_finite(self) -> bool {
                 self.0.is_finite()
+            }
+
+            /// The nearest number of milli-units, which is the wire form; `None` for what has none.
+            pub(crate) fn to_wire(self) -> Option<i32> {
+                to_milli(self.0)
+            }
+
+            /// From a wire form; every `i32` is one.
+            pub(crate) fn from_wire(milli: i32) -> Self {
+                Self(f64::from(milli) / 1000.0)
             }
         }
 
@@ -170,7 +184,8 @@ macro_rules! unit {
                 if serializer.is_human_readable() {
                     return serializer.collect_str(self);
                 }
-                let milli = to_milli(self.0)
+                let milli = self
+                    .to_wire()
                     .ok_or_else(|| ser::Error::custom(concat!(stringify!($name), " has no wire form")))?;
                 serializer.serialize_i32(milli)
             }
@@ -181,7 +196,7 @@ macro_rules! unit {
                 if deserializer.is_human_readable() {
                     return deserializer.deserialize_str(TextVisitor::<Self>::new($example));
                 }
-                Ok(Self(f64::from(i32::deserialize(deserializer)?) / 1000.0))
+                Ok(Self::from_wire(i32::deserialize(deserializer)?))
             }
         }
     };
@@ -338,6 +353,16 @@ impl Soc {
     pub const fn points_above(self, other: Self) -> f64 {
         (self.0 - other.0) * 100.0
     }
+
+    /// The nearest number of per mille, which is the wire form.
+    pub(crate) const fn to_wire(self) -> u16 {
+        (self.0 * 1000.0 + 0.5) as u16
+    }
+
+    /// From a wire form; `None` above 1000.
+    pub(crate) fn from_wire(permille: u16) -> Option<Self> {
+        (permille <= 1000).then(|| Self(f64::from(permille) / 1000.0))
+    }
 }
 
 /// The charge that a state of charge stands for.
@@ -370,7 +395,7 @@ impl Serialize for Soc {
         if serializer.is_human_readable() {
             return serializer.collect_str(self);
         }
-        serializer.serialize_u16((self.0 * 1000.0 + 0.5) as u16)
+        serializer.serialize_u16(self.to_wire())
     }
 }
 
@@ -379,11 +404,8 @@ impl<'de> Deserialize<'de> for Soc {
         if deserializer.is_human_readable() {
             return deserializer.deserialize_str(TextVisitor::<Self>::new("\"55 %\""));
         }
-        let permille = u16::deserialize(deserializer)?;
-        if permille > 1000 {
-            return Err(de::Error::custom("state of charge above 1000 per mille"));
-        }
-        Ok(Self(f64::from(permille) / 1000.0))
+        Self::from_wire(u16::deserialize(deserializer)?)
+            .ok_or_else(|| de::Error::custom("state of charge above 1000 per mille"))
     }
 }
 
@@ -501,9 +523,9 @@ mod tests {
 
     #[test]
     fn power_times_time_is_energy_and_back() {
-        let night = Power::from_watts(28.0) * Duration::from_secs(12 * 3600);
+        let night = Power::from_watts(28.0) * Duration::from_hours(12);
         assert!((night.watt_hours() - 336.0).abs() < 1e-9);
-        assert_eq!(night.lasts(Power::from_watts(28.0)), Some(Duration::from_secs(12 * 3600)));
+        assert_eq!(night.lasts(Power::from_watts(28.0)), Some(Duration::from_hours(12)));
         assert_eq!(night.lasts(Power::ZERO), None, "no load: it never ends");
         assert_eq!(night.lasts(Power::from_watts(-5.0)), None, "charging: it never ends");
     }
