@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
-use protocol::{Sequence, Temperature};
+use protocol::{Frequency, Sequence, Temperature};
 
 use super::action::ActionId;
 use super::reading::{Reading, SensorId};
@@ -56,6 +56,8 @@ pub struct HostSample {
     pub temperature: Option<Temperature>,
     /// The firmware's under-voltage flag: the 5 V rail was under 4.63 V within the last 2 s.
     pub rail_low: Option<bool>,
+    /// The cap on the processor's clock that is in force, while it is below the board's own maximum.
+    pub frequency_cap: Option<Frequency>,
 }
 
 /// What Docker says.

@@ -23,6 +23,10 @@ pub struct State {
     pub ledger: BTreeMap<ContainerId, Touched>,
     /// How many times the node climbed again right after it recovered.
     pub relapses: u16,
+    /// The lowest stage that the node's own readings allowed at the time of writing; the rest of `stage` was ordered.
+    pub floor: Stage,
+    /// The processor's clock is capped by us, or is about to be.
+    pub clock_capped: bool,
 }
 
 /// What we did to one container. Written before it is done.
