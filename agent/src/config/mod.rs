@@ -1,7 +1,8 @@
 //! What the user wrote, proved before anything runs.
 //!
 //! One TOML file. A key that is not known, a value without its unit or a threshold that contradicts another is an
-//! error that names the file, the key and both numbers. Data only: reading files is `io`'s.
+//! error that names the file, the line, the key and both numbers ([`error`]); all of a file's errors come at once.
+//! Data only: reading files is `io`'s.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,9 +12,15 @@ use hardware::battery::Chemistry;
 use protocol::{Charge, Cpus, Current, NodeName, Power, Resistance, SupplyName, Temperature, Voltage};
 use serde::Deserialize;
 
+mod check;
+mod document;
+pub mod error;
+mod nearest;
+mod parse;
 pub mod policy;
 mod text;
 
+pub use error::{ConfigError, Problem, What};
 pub use policy::Policy;
 
 /// The whole file, with every default filled in.
@@ -92,8 +99,7 @@ impl Battery {
 }
 
 /// What measures the battery: `[[sensor]]`, by `kind`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Sensor {
     /// A TI INA219.
     Ina219(ShuntSensor),
@@ -145,7 +151,7 @@ pub struct HwmonSensor {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySensor {
-    /// A CSV with `time_s,voltage_V,current_A,temp_C`.
+    /// A CSV with `time_s,voltage_V,current_A,temp_C`; a relative path begins at the config file's folder.
     pub trace: PathBuf,
     /// How much faster than life. The agent's whole clock runs that much faster.
     #[serde(default = "ReplaySensor::speed_default")]
@@ -212,6 +218,9 @@ impl Default for Containers {
 pub struct Supervisor {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether an address beyond this machine may be spoken to without encryption.
+    #[serde(default)]
+    pub plaintext: bool,
 }
 
 /// LEDs on the case: `[leds]`.

@@ -39,6 +39,14 @@ impl Settings {
         self.bus_sampling.time() + self.shunt_sampling.time()
     }
 
+    /// Whether an INA219 can be set so; for a config, long before there is a chip.
+    ///
+    /// # Errors
+    /// A shunt and a greatest current that do not fit the chip.
+    pub fn prove(&self) -> Result<(), SettingsError> {
+        self.resolve().map(drop)
+    }
+
     /// The smallest gain range that holds the greatest current, and the calibration for it.
     pub(crate) fn resolve(&self) -> Result<(Gain, Calibration), SettingsError> {
         let drop = drop_nanovolt(current_nanoamp(self.current_max)?, shunt_nanoohm(self.shunt)?);

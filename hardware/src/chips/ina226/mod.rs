@@ -53,6 +53,20 @@ pub(crate) fn is_ours(manufacturer: u16, die: u16) -> bool {
     manufacturer == MANUFACTURER && die & DIE_MASK == DIE
 }
 
+impl Settings {
+    /// Whether an INA226 can be set so; for a config, long before there is a chip.
+    ///
+    /// # Errors
+    /// A shunt and a greatest current that do not fit the chip.
+    pub fn prove(&self) -> Result<(), SettingsError> {
+        self.calibration().map(drop)
+    }
+
+    fn calibration(&self) -> Result<Calibration, SettingsError> {
+        Calibration::new(&SCALE, i64::from(i16::MAX), self.shunt, self.current_max)
+    }
+}
+
 /// An INA226 on a bus.
 #[derive(Debug)]
 pub struct Ina226<I2C> {
@@ -71,8 +85,7 @@ impl<I2C: I2c> Ina226<I2C> {
     /// An address outside 0x40..=0x4f, or a shunt and a greatest current that do not fit the chip.
     pub fn new(i2c: I2C, address: u8, settings: Settings) -> Result<Self, SettingsError> {
         let port = Port::new(SCALE.chip, i2c, address)?;
-        let calibration =
-            Calibration::new(&SCALE, i64::from(i16::MAX), settings.shunt, settings.current_max)?;
+        let calibration = settings.calibration()?;
         Ok(Self { port, settings, calibration, mode: Mode::default(), alert: None })
     }
 

@@ -1,0 +1,252 @@
+//! What each section's values must keep to, alone and with each other.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::time::Duration;
+
+use hardware::chips::{SettingsError, detect, ina219, ina226};
+use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
+
+use super::document::{Document, Section};
+use super::error::What;
+use super::parse::Part;
+use super::{
+    Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile, Supervisor, Switch,
+};
+
+/// The greatest place in a shed order: the supervisor's plans count in 64 steps.
+const SHED_ORDER_MAX: u8 = 63;
+/// The last GPIO line on a Pi's header.
+const GPIO_MAX: u8 = 27;
+/// The most sensors or supervisors: one byte numbers them, and nobody has more.
+const LIST_MAX: usize = 16;
+
+/// Checks `[node]`.
+pub(super) fn node(document: &mut Document<'_>, node: Option<&Part<'_, Node>>) {
+    let Some(Part { section, value }) = node else { return };
+    within(document, section, "shed_order", value.shed_order, (0, SHED_ORDER_MAX));
+}
+
+/// Checks `[battery]`.
+pub(super) fn battery(document: &mut Document<'_>, battery: Option<&Part<'_, Battery>>) {
+    let Some(Part { section, value }) = battery else { return };
+    let amp_hours = Charge::from_amp_hours;
+    within(document, section, "capacity", value.capacity, (amp_hours(0.5), amp_hours(10_000.0)));
+    if let Some(cutoff) = value.cutoff {
+        within(document, section, "cutoff", cutoff, (Voltage::from_volts(8.0), Voltage::from_volts(14.0)));
+    }
+    if let Some(resistance) = value.resistance {
+        let ohms = Resistance::from_ohms;
+        within(document, section, "resistance", resistance, (ohms(0.0005), ohms(2.0)));
+    }
+    within(document, section, "load_max", value.load_max, (Power::from_watts(0.5), Power::from_watts(5000.0)));
+    let celsius = Temperature::from_celsius;
+    within(document, section, "temperature", value.temperature, (celsius(-40.0), celsius(70.0)));
+}
+
+/// Checks the `[[sensor]]` list.
+pub(super) fn sensors(document: &mut Document<'_>, sensors: &[Part<'_, Sensor>]) {
+    let mut seen = Seen::default();
+    let mut replay_line = None;
+    for Part { section, value } in sensors {
+        match value {
+            Sensor::Ina219(sensor) => {
+                let proof = ina219::Settings::new(sensor.shunt, sensor.current_max).prove();
+                shunt(document, section, sensor, proof);
+            }
+            Sensor::Ina226(sensor) => {
+                let proof = ina226::Settings::new(sensor.shunt, sensor.current_max).prove();
+                shunt(document, section, sensor, proof);
+            }
+            Sensor::Hwmon(sensor) => file_name(document, section, "chip", &sensor.chip),
+            Sensor::Replay(sensor) => {
+                replay(document, section, sensor);
+                if let Some(first) = replay_line.replace(section.line) {
+                    document.problem(Some(section.line), &section.path, What::SecondReplay { first });
+                }
+            }
+        }
+        let (key, what) = match value {
+            Sensor::Ina219(s) | Sensor::Ina226(s) => {
+                ("address", format!("the chip at {:#04x} on {}", s.address, s.bus.display()))
+            }
+            Sensor::Hwmon(s) => ("chip", format!("the hwmon chip {}", s.chip)),
+            Sensor::Replay(_) => continue,
+        };
+        seen.once(document, section, key, what);
+    }
+    count(document, "sensor", sensors);
+}
+
+fn shunt(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    sensor: &ShuntSensor,
+    proof: Result<(), SettingsError>,
+) {
+    let hex = |address: u8| format!("{address:#04x}");
+    if !detect::ADDRESSES.contains(&sensor.address) {
+        let (low, high) = (hex(*detect::ADDRESSES.start()), hex(*detect::ADDRESSES.end()));
+        complain(document, section, "address", What::Range { found: hex(sensor.address), low, high });
+    }
+    if let Err(error) = proof {
+        let key = if matches!(error, SettingsError::CurrentMax { .. }) { "current_max" } else { "shunt" };
+        complain(document, section, key, What::Shunt(error));
+    }
+}
+
+fn replay(document: &mut Document<'_>, section: &Section<'_>, sensor: &ReplaySensor) {
+    within(document, section, "speed", sensor.speed, (0.01, 100_000.0));
+}
+
+/// Checks `[sampling]`.
+pub(super) fn sampling(document: &mut Document<'_>, sampling: Option<&Part<'_, Sampling>>) {
+    let Some(Part { section, value }) = sampling else { return };
+    span(document, section, "interval", value.interval, (Duration::from_millis(10), Duration::from_mins(1)));
+    span(document, section, "host_interval", value.host_interval, (Duration::from_secs(1), Duration::from_hours(1)));
+}
+
+/// Checks `[containers]`.
+pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'_, Containers>>) {
+    let Some(Part { section, value }) = containers else { return };
+    span(document, section, "stop_timeout", value.stop_timeout, (Duration::ZERO, Duration::from_mins(10)));
+    if !value.socket.is_absolute() {
+        let found = format!("{:?} is no absolute path, like \"/var/run/docker.sock\"", value.socket);
+        complain(document, section, "socket", What::Value(found));
+    }
+}
+
+/// Checks the `[[supervisor]]` list.
+pub(super) fn supervisors(document: &mut Document<'_>, supervisors: &[Part<'_, Supervisor>]) {
+    let mut seen = Seen::default();
+    for Part { section, value } in supervisors {
+        seen.once(document, section, "address", format!("the supervisor at {}", value.address));
+        if !value.address.ip().is_loopback() && !value.plaintext {
+            complain(document, section, "address", What::Plaintext(value.address));
+        }
+        if value.address.port() == 0 {
+            complain(document, section, "address", What::Value("port 0 is no port".to_owned()));
+        }
+    }
+    count(document, "supervisor", supervisors);
+}
+
+/// Checks `[leds]`.
+pub(super) fn leds(document: &mut Document<'_>, leds: Option<&Part<'_, Leds>>) {
+    let Some(Part { section, value }) = leds else { return };
+    let mut seen = Seen::default();
+    let named = value.stage.iter().map(|led| ("stage", led));
+    let named = named.chain(value.fault.iter().map(|led| ("fault", led)));
+    for (key, led) in named.chain(value.link.iter().map(|led| ("link", led))) {
+        file_name(document, section, key, led);
+        seen.once(document, section, key, format!("the LED {led}"));
+    }
+}
+
+/// Checks `[state]`.
+pub(super) fn state(document: &mut Document<'_>, state: Option<&Part<'_, StateFile>>) {
+    let Some(Part { section, value }) = state else { return };
+    // SD cards die of writes: not more often than every 10 s. A day-old estimate is worth little.
+    span(document, section, "interval", value.interval, (Duration::from_secs(10), Duration::from_hours(24)));
+}
+
+/// Checks the `[[switch]]` list.
+pub(super) fn switches(document: &mut Document<'_>, switches: &[Part<'_, Switch>], node: Option<&Part<'_, Node>>) {
+    let own = node.and_then(|node| node.value.name.as_ref());
+    let mut seen = Seen::default();
+    for Part { section, value } in switches {
+        within(document, section, "gpio", value.gpio, (0, GPIO_MAX));
+        seen.once(document, section, "gpio", format!("GPIO {}", value.gpio));
+        seen.once(document, section, "node", format!("the switch of {}", value.node));
+        if own == Some(&value.node) {
+            complain(document, section, "node", What::OwnSwitch(value.node.clone()));
+        }
+    }
+}
+
+/// Notes a problem with a key of a section, on the key's line.
+fn complain(document: &mut Document<'_>, section: &Section<'_>, key: &str, what: What) {
+    let line = document.line_of(section, &[key]);
+    document.problem(Some(line), format!("{}.{key}", section.path), what);
+}
+
+/// Notes a value outside its range; says whether it is within.
+fn within<T: PartialOrd + fmt::Display>(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    key: &str,
+    value: T,
+    (low, high): (T, T),
+) -> bool {
+    // Not `value < low || value > high`: a NaN is within no range.
+    let fits = low <= value && value <= high;
+    if !fits {
+        let what =
+            What::Range { found: value.to_string(), low: low.to_string(), high: high.to_string() };
+        complain(document, section, key, what);
+    }
+    fits
+}
+
+/// Notes a duration outside its range.
+fn span(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    key: &str,
+    value: Duration,
+    (low, high): (Duration, Duration),
+) {
+    if !(low..=high).contains(&value) {
+        let what = What::Range { found: shown(value), low: shown(low), high: shown(high) };
+        complain(document, section, key, what);
+    }
+}
+
+/// A duration as a person would say it.
+fn shown(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        Seconds::from(duration).to_string()
+    }
+}
+
+/// Notes a name that cannot be a file's in a sysfs folder.
+fn file_name(document: &mut Document<'_>, section: &Section<'_>, key: &str, name: &str) {
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        let what = What::Value(format!("{name:?} is no name of a device: give its folder's name alone"));
+        complain(document, section, key, what);
+    }
+}
+
+/// Notes a list that is too long.
+fn count<T>(document: &mut Document<'_>, name: &str, parts: &[Part<'_, T>]) {
+    if let Some(Part { section, .. }) = parts.get(LIST_MAX) {
+        let what = What::Range {
+            found: parts.len().to_string(),
+            low: "0".to_owned(),
+            high: format!("{LIST_MAX} of them"),
+        };
+        document.problem(Some(section.line), name, what);
+    }
+}
+
+/// What was seen already, and on which line.
+#[derive(Default)]
+struct Seen(BTreeMap<String, usize>);
+
+impl Seen {
+    fn once(&mut self, document: &mut Document<'_>, section: &Section<'_>, key: &str, what: String) {
+        let line = document.line_of(section, &[key]);
+        match self.0.entry(what) {
+            Entry::Vacant(entry) => {
+                entry.insert(line);
+            }
+            Entry::Occupied(entry) => {
+                let what = What::Twice { found: entry.key().clone(), first: *entry.get() };
+                document.problem(Some(line), format!("{}.{key}", section.path), what);
+            }
+        }
+    }
+}
