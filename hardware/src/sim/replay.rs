@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use protocol::{Current, Resistance, Temperature, Uptime, Voltage};
 
+use crate::chips::ina226::Settings;
+
 use super::bus::{Attached, SimBus};
 use super::chips::{Imperfection, SimIna226};
 use super::trace::{Row, Trace, TraceError};
@@ -67,7 +69,7 @@ impl Player {
         let bus = SimBus::new();
         let chip = bus.attach(Self::ADDRESS, SimIna226::new(Self::SHUNT).imperfect(Self::NOISE, seed));
         chip.with(|chip| chip.settle(row.voltage, row.current));
-        let end = row.time + LONE_ROW;
+        let end = row.time.saturating_add(LONE_ROW);
         let mut player = Self { trace, bus, chip, row, next, origin: row.time, end };
         player.place_end();
         Ok(player)
@@ -78,7 +80,7 @@ impl Player {
     /// # Errors
     /// When a row on the way cannot be read; the chip then stays at the row before it.
     pub fn advance_to(&mut self, now: Uptime) -> Result<Playing, TraceError> {
-        let moment = self.origin + now.since(Uptime::START);
+        let moment = self.origin.saturating_add(now.since(Uptime::START));
         while let Some(row) = self.next.filter(|row| row.time <= moment) {
             self.row = row;
             self.next = None; // should the next line fail, the rows before it were played all the same
@@ -94,9 +96,14 @@ impl Player {
     /// The row being played holds until the next; the last one as long as the one before it.
     fn place_end(&mut self) {
         if let Some(next) = self.next {
-            let held = next.time - self.row.time;
-            self.end = next.time + if held.is_zero() { LONE_ROW } else { held };
+            let held = next.time.saturating_sub(self.row.time);
+            self.end = next.time.saturating_add(if held.is_zero() { LONE_ROW } else { held });
         }
+    }
+
+    /// How a driver is to set the chip.
+    pub const fn settings(&self) -> Settings {
+        Settings::new(Self::SHUNT, Self::CURRENT_MAX)
     }
 
     /// The bus on which the chip answers, for a driver.
@@ -116,7 +123,7 @@ impl Player {
 
     /// When the next row begins; `None` while the last is played.
     pub fn next_row_at(&self) -> Option<Uptime> {
-        self.next.map(|row| Uptime::START + (row.time - self.origin))
+        self.next.map(|row| Uptime::START + row.time.saturating_sub(self.origin))
     }
 }
 

@@ -78,7 +78,7 @@ fn the_bus_range_clips_at_16_or_32_volts() {
 #[test]
 fn fewer_bits_give_coarser_steps() {
     let mut bench = Bench::new(100.0);
-    bench.write(0, 1 << 13 | 3 << 11 | 0b0000 << 7 | 0b0000 << 3 | 0b111); // 9 bits
+    bench.write(0, 1 << 13 | 3 << 11 | 0b111); // BADC and SADC 0: 9 bits
     bench.show(12.018, 0.013);
     assert_eq!(bench.read(2) >> 3, 3008, "steps of 32 mV");
     assert_eq!(bench.read(1), 128, "steps of 80 uV");

@@ -27,7 +27,7 @@ const RESET_BIT: u16 = 1 << 15;
 /// Bits 14 to 12 of the configuration register, which always read 100.
 const FIXED: u16 = 0b100 << 12;
 const FIXED_MASK: u16 = 0b111 << 12;
-/// Manufacturer ID register (FEh), which spells "TI", and die ID register (FFh).
+/// Manufacturer ID register (0xfe), which spells "TI", and die ID register (0xff).
 const MANUFACTURER: u16 = 0x5449;
 const DIE: u16 = 0x2260;
 
