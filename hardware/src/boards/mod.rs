@@ -1,7 +1,7 @@
 //! Raspberry Pis as data: how much they draw, how fast they run, what they can tell about their own rail.
 //!
-//! The watts are starting points for plans and for the simulated site, measured by others on other people's boards at
-//! 5 V; what a site's own sensor says rules. Each figure bears its source.
+//! The watts are starting points for plans and for the simulated site, measured by others on other boards at
+//! 5 V; what a site's own sensor says rules. Each board bears its sources.
 
 use protocol::{Frequency, Power};
 
@@ -43,9 +43,10 @@ pub const BOARDS: [Board; 5] = [
         model: "Raspberry Pi Zero 2 W",
         cores: 4,
         idle: Power::from_watts(0.6),
-        loaded: Power::from_watts(2.0),
+        loaded: Power::from_watts(2.6),
         halted: Power::from_watts(0.1),
-        sources: "cnx-software.com review of 2021 (idle, stress); pidramble.com (halted)",
+        sources: "cnx-software.com 2021-12-09 (120 mA idle); loaded: the Zero's 1.2 W (pidramble.com) and the 1.4 W \
+                  more that andrejacobs.org measured; pidramble.com (halted)",
         clock_min: mhz(600),
         clock_max: mhz(1000),
         sees_rail: false,
@@ -89,7 +90,8 @@ pub const BOARDS: [Board; 5] = [
         idle: Power::from_watts(2.7),
         loaded: Power::from_watts(7.0),
         halted: Power::from_watts(1.4),
-        sources: "jeffgeerling.com (idle, stress, halted; 0.01 W halted with POWER_OFF_ON_HALT=1)",
+        sources: "idle and loaded: no measurement at hand, between those that reviews give (measure yours); \
+                  jeffgeerling.com (halted; 0.01 W with POWER_OFF_ON_HALT=1)",
         clock_min: mhz(1500),
         clock_max: mhz(2400),
         sees_rail: true,

@@ -77,13 +77,13 @@ pub enum SettingsError {
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum Error<E> {
     /// Nobody acknowledged: unplugged, unpowered, or another address.
-    #[error("no acknowledge: {0:?}")]
+    #[error("no acknowledge: {0}")]
     NoAcknowledge(E),
     /// The transaction failed in another way.
-    #[error("bus error: {0:?}")]
+    #[error("bus error: {0}")]
     BusError(E),
     /// The bus itself is gone.
-    #[error("the bus is gone: {0:?}")]
+    #[error("the bus is gone: {0}")]
     BusGone(E),
     /// Another chip, or none of the kind, answers at the address. Nothing was written to it.
     #[error("no {chip} answers: register {register:#04x} reads {found:#06x}")]
