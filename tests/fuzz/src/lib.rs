@@ -60,7 +60,7 @@ pub fn serial(data: &[u8]) {
         assert!((1..=MESSAGE_BYTES_MAX).contains(&message.len()));
         let mut out = [0; serial::FRAME_BYTES_MAX];
         let length = serial::encode(message, &mut out).expect("what was decoded can be encoded");
-        assert_eq!(serial_messages(&out[..length], 1).0, [message.clone()]);
+        assert_eq!(serial_messages(&out[..length], 1).0, std::slice::from_ref(message));
     }
 }
 
