@@ -179,3 +179,121 @@ fn policy(document: &mut Document<'_>, battery: Option<&Part<'_, Battery>>) -> O
     }
     Some(policy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "[node]\nsupply = \"shed\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n";
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/a.toml")).map_err(|error| error.to_string())
+    }
+
+    /// The least config with more lines; its errors must say all of `wanted`.
+    fn assert_refused(more: &str, wanted: &[&str]) {
+        let error = parse(&format!("{LEAST}{more}")).expect_err(more);
+        for part in wanted {
+            assert!(error.contains(part), "{more}\nsays {error:?}\nbut not {part:?}");
+        }
+    }
+
+    #[test]
+    fn the_least_config_has_the_chemistrys_ladder() {
+        let config = parse(LEAST).unwrap();
+        assert_eq!(config.policy, Policy::for_chemistry(config.battery.chemistry));
+        assert_eq!(config.sensors, []);
+    }
+
+    #[test]
+    fn all_problems_of_a_file_come_out_together_in_the_order_of_its_lines() {
+        let text = "[node]\nsuply = \"x\"\nshed_order = 99\n[battery]\nchemistry = \"agmm\"\ncapacity = \"70\"\n\
+                    [[sensor]]\nkind = \"ina\"\n[sampling]\ninterval = \"-1 s\"\n[nodes]\n";
+        let error = parse(text).unwrap_err();
+        let lines: Vec<&str> = error.lines().collect();
+        let wanted = [
+            "/etc/a.toml:2: node.suply: unknown key `suply`: did you mean `supply`?",
+            "/etc/a.toml:5: battery.chemistry: unknown value `agmm`: did you mean `agm`?",
+            "/etc/a.toml:6: battery.capacity: invalid value: string \"70\", expected a text like \"70 Ah\"",
+            "/etc/a.toml:8: sensor[0].kind: unknown value `ina`: known here: ina219, ina226, hwmon, replay",
+            "/etc/a.toml:10: sampling.interval:",
+            "/etc/a.toml:11: nodes: unknown key `nodes`: did you mean `node`?",
+        ];
+        for line in wanted {
+            assert!(lines.iter().any(|found| found.starts_with(line)), "{line:?} is not in {lines:#?}");
+        }
+        let numbers: Vec<usize> =
+            lines.iter().filter_map(|line| line.split(':').nth(1)?.parse().ok()).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+    }
+
+    #[test]
+    fn a_key_that_is_misspelt_deep_in_the_ladder_is_named_with_its_path() {
+        assert_refused(
+            "[policy.shed]\nenter = { sok = \"50 %\" }\n",
+            &["/etc/a.toml:7: policy.shed.enter.sok: unknown key `sok`: did you mean `soc`?"],
+        );
+    }
+
+    #[test]
+    fn a_way_out_under_the_way_in_is_named_with_both_numbers() {
+        assert_refused(
+            "[policy.shed]\nenter = { soc = \"55 %\" }\nleave = { soc = \"50 %\" }\n",
+            &["/etc/a.toml:8:", "policy.shed.leave.soc = 50.0 %", "policy.shed.enter.soc = 55.0 %"],
+        );
+    }
+
+    #[test]
+    fn a_shunt_that_clips_is_named_with_both_numbers() {
+        let sensor = |more: &str| format!("[[sensor]]\nkind = \"ina226\"\nbus = \"/dev/i2c-1\"\n{more}");
+        assert_refused(
+            &sensor("shunt = \"10 mOhm\"\ncurrent_max = \"20 A\"\n"),
+            &["/etc/a.toml:9: sensor[0].shunt:", "20.00 A", "0.0819 V", "8.19 A"],
+        );
+        assert!(parse(&format!("{LEAST}{}", sensor("shunt = \"2 mOhm\"\ncurrent_max = \"20 A\"\n"))).is_ok());
+        assert_refused(
+            &sensor("address = 0x3f\nshunt = \"2 mOhm\"\ncurrent_max = \"20 A\"\n"),
+            &["sensor[0].address: 0x3f is outside 0x40 to 0x4f"],
+        );
+    }
+
+    #[test]
+    fn what_is_there_twice_is_named_with_both_lines() {
+        assert_refused(
+            "[[supervisor]]\naddress = \"127.0.0.1:7000\"\n[[supervisor]]\naddress = \"127.0.0.1:7000\"\n",
+            &["/etc/a.toml:9: supervisor[1].address: the supervisor at 127.0.0.1:7000 is there twice: first on line 7"],
+        );
+        let sensor = "[[sensor]]\nkind = \"replay\"\ntrace = \"a.csv\"\n";
+        assert_refused(&format!("{sensor}{sensor}"), &["/etc/a.toml:9: sensor[1]: a second replay sensor"]);
+    }
+
+    #[test]
+    fn an_unencrypted_link_over_a_network_must_be_wanted() {
+        let address = "[[supervisor]]\naddress = \"192.168.1.5:7000\"\n";
+        assert_refused(address, &["192.168.1.5:7000", "plaintext = true"]);
+        assert!(parse(&format!("{LEAST}{address}plaintext = true\n")).is_ok());
+        assert_refused("[[supervisor]]\naddress = \"[::]:7000\"\n", &["plaintext"]);
+    }
+
+    #[test]
+    fn a_trace_lies_beside_the_config_that_names_it() {
+        let config = parse(&format!("{LEAST}[[sensor]]\nkind = \"replay\"\ntrace = \"t/dusk.csv\"\n")).unwrap();
+        let [Sensor::Replay(replay)] = config.sensors.as_slice() else { panic!("one replay") };
+        assert_eq!(replay.trace, Path::new("/etc/t/dusk.csv"));
+        assert_refused("[[sensor]]\nkind = \"replay\"\ntrace = \"a\"\nspeed = 0.0\n", &["sensor[0].speed: 0 is outside"]);
+    }
+
+    #[test]
+    fn a_section_is_not_a_list_nor_a_list_a_section() {
+        assert_refused("[sensor]\nkind = \"hwmon\"\n", &["sensor:", "two brackets"]);
+        assert_refused("[[leds]]\n", &["leds: is a list"]);
+    }
+
+    #[test]
+    fn a_node_does_not_cut_its_own_power() {
+        let text = LEAST.replace("[node]\n", "[node]\nname = \"pi1\"\n");
+        let error = parse(&format!("{text}[[switch]]\nnode = \"pi1\"\ngpio = 28\n")).unwrap_err();
+        assert!(error.contains("switch[0].node: pi1 is this node itself"), "{error}");
+        assert!(error.contains("switch[0].gpio: 28 is outside 0 to 27"), "{error}");
+    }
+}
