@@ -12,3 +12,4 @@ pub mod program;
 pub mod require;
 pub mod trace;
 pub mod wait;
+pub mod watcher;

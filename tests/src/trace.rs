@@ -28,7 +28,7 @@ pub struct Story {
 impl Story {
     /// Begins with a battery at this state of charge.
     pub fn begin(capacity: Charge, soc: Soc) -> Self {
-        Self { capacity, soc, at: Duration::ZERO, csv: "time_s,voltage_V,current_A,temp_C,fault\n".into(), rows: 0 }
+        Self { capacity, soc, at: Duration::ZERO, csv: "time_s,voltage_V,current_A,temp_C,sensor_fault\n".into(), rows: 0 }
     }
 
     /// Discharges to a state of charge.
@@ -59,7 +59,7 @@ impl Story {
         self
     }
 
-    /// For a time, the chip suffers a fault (a word of the trace's `fault` column) while the current flows on.
+    /// For a time, the chip suffers a fault (a word of the trace's `sensor_fault` column) while the current flows on.
     #[must_use]
     pub fn fault(mut self, span: Duration, current: Current, fault: &str) -> Self {
         let end = self.at + span;

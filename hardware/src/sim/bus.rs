@@ -43,6 +43,21 @@ pub enum BusFault {
     ForgetSettings,
 }
 
+impl BusFault {
+    /// By the word that a trace's `sensor_fault` column uses.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "nak" => Self::Nak,
+            "held-line" => Self::HeldLine,
+            "stuck" => Self::Stuck,
+            "gone" => Self::BusGone,
+            "garbage" => Self::Garbage,
+            "forget" => Self::ForgetSettings,
+            _ => return None,
+        })
+    }
+}
+
 /// Why a transaction failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SimBusError {

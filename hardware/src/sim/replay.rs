@@ -7,7 +7,7 @@ use protocol::{Current, Resistance, Temperature, Uptime, Voltage};
 
 use crate::chips::ina226::Settings;
 
-use super::bus::{Attached, SimBus};
+use super::bus::{Attached, BusFault, SimBus};
 use super::chips::{Imperfection, SimIna226};
 use super::trace::{Row, Trace, TraceError};
 
@@ -72,6 +72,7 @@ impl Player {
         let end = row.time.saturating_add(LONE_ROW);
         let mut player = Self { trace, bus, chip, row, next, origin: row.time, end };
         player.place_end();
+        player.rehearse(None);
         Ok(player)
     }
 
@@ -82,7 +83,8 @@ impl Player {
     pub fn advance_to(&mut self, now: Uptime) -> Result<Playing, TraceError> {
         let moment = self.origin.saturating_add(now.since(Uptime::START));
         while let Some(row) = self.next.filter(|row| row.time <= moment) {
-            self.row = row;
+            let before = std::mem::replace(&mut self.row, row).fault;
+            self.rehearse(before);
             self.next = None; // should the next line fail, the rows before it were played all the same
             self.next = self.trace.next_row()?;
             self.place_end();
@@ -91,6 +93,15 @@ impl Player {
         self.chip.with(|chip| chip.measure(now, voltage, current));
         let over = self.next.is_none() && moment >= self.end;
         Ok(if over { Playing::Ended } else { Playing::Going })
+    }
+
+    /// Breaks or mends the bus where the trace says so; a fault that somebody else injected stands.
+    fn rehearse(&self, before: Option<BusFault>) {
+        match self.row.fault {
+            fault if fault == before => {}
+            Some(fault) => self.bus.inject(fault),
+            None => self.bus.heal(),
+        }
     }
 
     /// The row being played holds until the next; the last one as long as the one before it.
@@ -132,6 +143,17 @@ mod tests {
     use embedded_hal::i2c::I2c;
 
     use super::*;
+
+    #[test]
+    fn a_trace_rehearses_faults_and_their_end() {
+        let mut player =
+            player("time_s,voltage_V,current_A,sensor_fault\n0,12,1,\n1,12,1,nak\n2,12,1,\n3,12,1,\n");
+        assert_eq!(player.bus().fault(), None);
+        player.advance_to(Uptime::from_secs(1)).unwrap();
+        assert_eq!(player.bus().fault(), Some(BusFault::Nak));
+        player.advance_to(Uptime::from_secs(2)).unwrap();
+        assert_eq!(player.bus().fault(), None);
+    }
 
     const THREE_ROWS: &str =
         "time_s,voltage_V,current_A,temp_C\n100,12.5,4.0,25\n110,12.4,-8.0,26\n130,12.3,0,27\n";

@@ -1,7 +1,8 @@
 //! Recorded batteries: a CSV with a header, read row by row, so that a year needs no more memory than a minute.
 //!
 //! Columns are found by name: `time_s`, `voltage_V`, `current_A` (positive = discharge) and, where there is one,
-//! `temp_C`; others are ignored. A trace that lies (time running backwards, a NaN) is refused with the place of the lie.
+//! `temp_C`; others are ignored. A column `sensor_fault` may say how the sensor fails while a row is played, for
+//! rehearsals. A trace that lies (time running backwards, a NaN) is refused with the place of the lie.
 
 use std::fmt;
 use std::fs::File;
@@ -12,11 +13,14 @@ use std::time::Duration;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use protocol::{Current, Temperature, Voltage};
 
+use super::bus::BusFault;
+
 /// The columns that are read.
 const TIME: &str = "time_s";
 const VOLTAGE: &str = "voltage_V";
 const CURRENT: &str = "current_A";
 const TEMPERATURE: &str = "temp_C";
+const FAULT: &str = "sensor_fault";
 
 /// The longest text that an error quotes, in characters.
 const QUOTE_MAX: usize = 40;
@@ -32,6 +36,8 @@ pub struct Row {
     pub current: Current,
     /// Of the battery, where the trace has that column and this row a value in it.
     pub temperature: Option<Temperature>,
+    /// How the sensor fails during this row, where the trace rehearses that.
+    pub fault: Option<BusFault>,
 }
 
 /// Why a trace cannot be read, and where.
@@ -113,6 +119,7 @@ struct Columns {
     voltage: usize,
     current: usize,
     temperature: Option<usize>,
+    fault: Option<usize>,
 }
 
 impl Columns {
@@ -129,6 +136,7 @@ impl Columns {
             voltage: required(VOLTAGE)?,
             current: required(CURRENT)?,
             temperature: position(TEMPERATURE),
+            fault: position(FAULT),
         })
     }
 }
@@ -228,11 +236,16 @@ impl Trace {
             Some(text) if text.trim_ascii().is_empty() => None,
             Some(text) => Some(Temperature::from_celsius(number(text, TEMPERATURE)?)),
         };
+        let fault = match columns.fault.map(field).map(<[u8]>::trim_ascii) {
+            None | Some(b"") => None,
+            Some(text) => Some(fault_named(text)?),
+        };
         Ok(Row {
             time,
             voltage: Voltage::from_volts(number(field(columns.voltage), VOLTAGE)?),
             current: Current::from_amps(number(field(columns.current), CURRENT)?),
             temperature,
+            fault,
         })
     }
 }
@@ -263,6 +276,15 @@ fn csv_error(error: csv::Error) -> Located {
 /// A text as an error may quote it: not longer than a line.
 fn quote(text: &[u8]) -> String {
     String::from_utf8_lossy(text).trim().chars().take(QUOTE_MAX).collect()
+}
+
+fn fault_named(text: &[u8]) -> Result<BusFault, TraceErrorKind> {
+    let word = std::str::from_utf8(text).ok();
+    word.and_then(BusFault::from_word).ok_or_else(|| TraceErrorKind::Value {
+        column: FAULT,
+        text: quote(text),
+        expected: "nak, held-line, stuck, gone, garbage, forget or nothing",
+    })
 }
 
 fn number(text: &[u8], column: &'static str) -> Result<f64, TraceErrorKind> {
@@ -315,6 +337,14 @@ mod tests {
             let text: &'static str = format!("{head}{tail}").leak();
             assert_eq!(rows(text).unwrap_err().to_string(), words);
         }
+    }
+
+    #[test]
+    fn a_rehearsed_fault_is_a_known_word() {
+        let rows = rows("time_s,voltage_V,current_A,sensor_fault\n0,12,1,\n1,12,1,nak\n").unwrap();
+        assert_eq!((rows[0].fault, rows[1].fault), (None, Some(BusFault::Nak)));
+        let error = self::rows("time_s,voltage_V,current_A,sensor_fault\n0,12,1,broken\n").unwrap_err();
+        assert!(error.to_string().starts_with("line 2: column `sensor_fault`: \"broken\""), "{error}");
     }
 
     #[test]
