@@ -1,0 +1,68 @@
+//! What the supervisor wants done. Data, not closures: a decision is tested as a list of these.
+
+use protocol::message::{Refusal, SupervisorMessage};
+use protocol::{NodeName, SupplyName, Term};
+use serde::{Deserialize, Serialize};
+
+use super::event::LinkId;
+use super::journal::Record;
+
+/// Something is to be done. `io` begins actions in the order in which they are listed.
+///
+/// None has an outcome of its own: a message that could not be sent ends its link (`LinkEvent::Closed`), a record
+/// that could not be written changes the journal's state (`Event::Journal`).
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an action lives for one call; most are messages")]
+pub enum Action {
+    /// Send a message on a link.
+    Send {
+        /// Which link.
+        link: LinkId,
+        /// What.
+        message: SupervisorMessage,
+    },
+    /// Say why, then close the link.
+    Refuse {
+        /// Which link.
+        link: LinkId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Close the link without a word: the agent said goodbye, or everything was said.
+    Close {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Write down what was seen or decided.
+    Record(Record),
+    /// Remember a node over a restart: a parked one must not come back as one that was never seen.
+    Remember(KnownNode),
+    /// Remember the term, before any order that bears it.
+    SaveTerm(Term),
+}
+
+/// What is remembered of a node over a restart of the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownNode {
+    /// Its name.
+    pub name: NodeName,
+    /// The supply it hangs on.
+    pub supply: SupplyName,
+    /// Its place among the nodes of its supply: greater sheds earlier and recovers later.
+    pub shed_order: u8,
+    /// Whether it may run a supervisor or hold the address.
+    pub master: bool,
+    /// Whether it measures its supply.
+    pub has_sensor: bool,
+    /// Whether it switched itself off on purpose.
+    pub parked: bool,
+}
+
+/// What an earlier life of this supervisor left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// The greatest term it used.
+    pub term: Term,
+    /// The nodes it knew.
+    pub nodes: Vec<KnownNode>,
+}

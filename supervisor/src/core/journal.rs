@@ -1,0 +1,245 @@
+//! What was seen and decided, as records: typed reasons and numbers, not prose. The same record feeds `events`,
+//! `why`, the dashboard and the journal on disk.
+
+use std::fmt;
+
+use protocol::message::{OrderRefusal, Refusal};
+use protocol::{
+    Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, SupplyName, Term, Uptime,
+};
+use serde::{Deserialize, Serialize};
+
+use super::event::LinkEnd;
+use super::liveness::Liveness;
+use super::safety::Veto;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, on the supervisor's own clock; whoever writes it down adds the time of day.
+    pub at: Uptime,
+    /// The node that it is about, if it is about one.
+    pub node: Option<NodeName>,
+    /// The supply that it is about, or that the node hangs on.
+    pub supply: Option<SupplyName>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What was seen or decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum What {
+    /// The supervisor began to lead.
+    Leading {
+        /// With this term.
+        term: Term,
+    },
+    /// Somebody led before with a term that is not ours: ours is now greater.
+    TermRaised {
+        /// Ours before.
+        from: Term,
+        /// Ours now.
+        to: Term,
+    },
+    /// A node changed its stage; the first report has no `from`.
+    Stage {
+        /// The stage left.
+        from: Option<Stage>,
+        /// The stage entered.
+        to: Stage,
+        /// The lowest stage that its readings allow.
+        floor: Stage,
+        /// The node's reason.
+        reason: Reason,
+    },
+    /// A plan orders a node into a stage.
+    Ordered {
+        /// Which plan.
+        id: OrderId,
+        /// The stage ordered before, if any.
+        from: Option<Stage>,
+        /// The stage ordered.
+        to: Stage,
+        /// The leader's reason.
+        reason: OrderReason,
+    },
+    /// A node refused an order.
+    OrderRefused {
+        /// Which.
+        id: OrderId,
+        /// Why.
+        refusal: OrderRefusal,
+    },
+    /// The safety veto stopped a step of a plan.
+    Vetoed {
+        /// The stage that would have been ordered; `None` for a wake.
+        to: Option<Stage>,
+        /// Why not.
+        veto: Veto,
+    },
+    /// A node is alive, late, lost, parked or back.
+    Liveness {
+        /// What it was.
+        from: Liveness,
+        /// What it is.
+        to: Liveness,
+        /// How long it has been silent.
+        silent: Seconds,
+    },
+    /// A plan wakes a parked node.
+    Waking {
+        /// Which plan.
+        id: OrderId,
+        /// The node that switches its power.
+        through: NodeName,
+        /// The supply's state of charge, lower bound.
+        soc: Soc,
+        /// The level above which this node is woken.
+        level: Soc,
+    },
+    /// A woken node called.
+    Woke {
+        /// After this long.
+        after: Seconds,
+    },
+    /// A wake did not succeed.
+    WakeFailed {
+        /// The node that was to switch.
+        through: NodeName,
+        /// Why, if it said so; otherwise the node did not call in time.
+        refusal: Option<OrderRefusal>,
+    },
+    /// A link was refused or ended for its behaviour.
+    LinkRefused {
+        /// Where it came from.
+        peer: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A link of a welcomed node ended.
+    LinkEnded {
+        /// How.
+        end: LinkEnd,
+    },
+    /// More links were refused than are worth a record each.
+    LinksRefusedMore {
+        /// How many.
+        count: u32,
+    },
+    /// A node's sensor gives nothing that may be believed.
+    SensorFault {
+        /// Why.
+        fault: Fault,
+    },
+    /// A node's sensor is believed again.
+    SensorClear,
+    /// Two sensors of one supply differ by more than their errors explain; the worse one rules.
+    SensorsDisagree {
+        /// The node whose sensor reads worse, and rules.
+        worse: NodeName,
+        /// Its state of charge, lower bound.
+        worse_soc: Soc,
+        /// The other node.
+        other: NodeName,
+        /// Its state of charge, lower bound.
+        other_soc: Soc,
+    },
+    /// The sensors of the supply agree again.
+    SensorsAgree,
+    /// No fresh estimate of the supply: nobody is ordered to spend more.
+    SupplyUnknown {
+        /// The age of the last estimate; `None` when there never was one.
+        age: Option<Seconds>,
+    },
+    /// The supply's state is known (again).
+    SupplyKnown {
+        /// The node that measures it.
+        source: NodeName,
+        /// Its state of charge, lower bound.
+        soc: Soc,
+    },
+    /// The journal cannot be written.
+    JournalFailing {
+        /// In the words of who refused.
+        why: String,
+    },
+    /// The journal is written again.
+    JournalWorking,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leading { term } => write!(f, "leads with term {term}"),
+            Self::TermRaised { from, to } => write!(f, "term {from} was used before: leads with {to}"),
+            Self::Stage { from: Some(from), to, reason, .. } => write!(f, "{from} -> {to}: {reason}"),
+            Self::Stage { from: None, to, reason, .. } => write!(f, "is in {to}: {reason}"),
+            Self::Ordered { id, from: Some(from), to, reason } if from != to => {
+                write!(f, "order {id}: {from} -> {to}: {reason}")
+            }
+            Self::Ordered { id, to, reason, .. } => write!(f, "order {id}: {to}: {reason}"),
+            Self::OrderRefused { id, refusal } => {
+                write!(f, "refused order {id}: {}", RefusalWords(*refusal))
+            }
+            Self::Vetoed { to: Some(to), veto } => write!(f, "not ordered to {to}: {veto}"),
+            Self::Vetoed { to: None, veto } => write!(f, "not woken: {veto}"),
+            Self::Liveness { from, to, silent } => write!(f, "{from} -> {to} (silent for {silent})"),
+            Self::Waking { id, through, soc, level } => {
+                write!(f, "plan {id} wakes it through {through}: SoC {soc} (lower bound) > {level}")
+            }
+            Self::Woke { after } => write!(f, "woke after {after}"),
+            Self::WakeFailed { through, refusal: Some(refusal) } => {
+                write!(f, "could not be woken through {through}: {}", RefusalWords(*refusal))
+            }
+            Self::WakeFailed { through, refusal: None } => {
+                write!(f, "was switched on through {through} but did not call")
+            }
+            Self::LinkRefused { peer, refusal } => write!(f, "link from {peer} refused: {refusal}"),
+            Self::LinkEnded { end } => write!(f, "link ended: {end}"),
+            Self::LinksRefusedMore { count } => write!(f, "{count} more links refused in the last minute"),
+            Self::SensorFault { fault } => write!(f, "sensor fault: {fault}"),
+            Self::SensorClear => f.write_str("sensor believed again"),
+            Self::SensorsDisagree { worse, worse_soc, other, other_soc } => {
+                write!(
+                    f,
+                    "sensors disagree: {worse} says {worse_soc}, {other} says {other_soc}; the worse rules"
+                )
+            }
+            Self::SensorsAgree => f.write_str("sensors agree again"),
+            Self::SupplyUnknown { age: Some(age) } => {
+                write!(f, "state unknown, last known {age} ago: nobody is ordered to spend more")
+            }
+            Self::SupplyUnknown { age: None } => {
+                f.write_str("state unknown: nobody is ordered to spend more")
+            }
+            Self::SupplyKnown { source, soc } => write!(f, "SoC {soc} (lower bound), measured by {source}"),
+            Self::JournalFailing { why } => write!(f, "the journal cannot be written: {why}"),
+            Self::JournalWorking => f.write_str("the journal is written again"),
+        }
+    }
+}
+
+/// An agent's refusal of an order, in words.
+struct RefusalWords(OrderRefusal);
+
+impl fmt::Display for RefusalWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            OrderRefusal::Older { newest } => write!(f, "order {newest} is newer"),
+            OrderRefusal::NoSuchSwitch => f.write_str("it has no power switch for that node"),
+            OrderRefusal::SwitchFailed => f.write_str("the power switch did not move"),
+        }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.node, &self.supply) {
+            (Some(node), _) => write!(f, "{node}: {}", self.what),
+            (None, Some(supply)) => write!(f, "supply {supply}: {}", self.what),
+            (None, None) => write!(f, "supervisor: {}", self.what),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The links of agents: who may speak, in which order, and who is refused.
+
+use std::collections::BTreeMap;
+
+use protocol::message::{Hello, Refusal, SupervisorMessage, Welcome};
+use protocol::{NodeName, Stage, Uptime, negotiate};
+
+use super::Supervisor;
+use super::action::{Action, KnownNode};
+use super::event::{FromAgent, LinkEnd, LinkEvent, LinkId};
+use super::fleet::ReportError;
+use super::journal::What;
+use super::liveness::Liveness;
+use super::notes::of_node;
+use super::pace::Recovery;
+
+/// A parked node comes back one rung above the one it was switched off in.
+const RETURNED: Stage = Stage::Halt.descend();
+
+/// One link.
+#[derive(Debug)]
+pub(super) struct Link {
+    peer: String,
+    opened: Uptime,
+    /// Who said hello on it.
+    node: Option<NodeName>,
+}
+
+/// All links that are open and were not refused.
+pub(super) type Links = BTreeMap<LinkId, Link>;
+
+impl Supervisor {
+    /// What happened on a link.
+    pub(super) fn on_link(&mut self, now: Uptime, link: LinkId, event: LinkEvent, actions: &mut Vec<Action>) {
+        match event {
+            LinkEvent::Opened { peer } => {
+                let full = self.links.len() >= self.settings.links_max;
+                self.links.insert(link, Link { peer, opened: now, node: None });
+                if full {
+                    self.refuse(now, link, Refusal::Full, actions);
+                }
+            }
+            LinkEvent::Damaged(refusal) => self.refuse(now, link, refusal, actions),
+            LinkEvent::Closed(end) => self.on_closed(now, link, end, actions),
+            // What still comes on a link that was refused is not listened to.
+            LinkEvent::Said(message) if self.links.contains_key(&link) => {
+                self.on_said(now, link, message, actions);
+            }
+            LinkEvent::Said(_) => {}
+        }
+    }
+
+    /// Links that did not say hello in time.
+    pub(super) fn refuse_silent(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let late = |link: &Link| link.node.is_none() && now.since(link.opened) >= self.settings.hello_timeout;
+        let silent: Vec<_> = self.links.iter().filter(|(_, link)| late(link)).map(|(id, _)| *id).collect();
+        for link in silent {
+            self.refuse(now, link, Refusal::Silent, actions);
+        }
+    }
+
+    fn refuse(&mut self, now: Uptime, link: LinkId, refusal: Refusal, actions: &mut Vec<Action>) {
+        let Some(Link { peer, node, .. }) = self.links.remove(&link) else { return };
+        self.unlink(link);
+        actions.push(Action::Refuse { link, refusal });
+        if let Some(record) = self.notes.refused(&peer, node, refusal, now) {
+            self.record(record, actions);
+        }
+    }
+
+    fn on_closed(&mut self, now: Uptime, link: LinkId, end: LinkEnd, actions: &mut Vec<Action>) {
+        let closed = self.links.remove(&link);
+        self.unlink(link);
+        let node = closed.and_then(|link| link.node).and_then(|name| self.fleet.get(&name));
+        if let Some(node) = node.filter(|_| end == LinkEnd::Stalled) {
+            let record = of_node(node, What::LinkEnded { end }, now);
+            self.record(record, actions);
+        }
+    }
+
+    fn unlink(&mut self, link: LinkId) {
+        if let Some(node) = self.fleet.by_link(link) {
+            node.link = None;
+            node.reported = false;
+            node.presence.unlinked();
+        }
+    }
+
+    fn on_said(&mut self, now: Uptime, link: LinkId, message: FromAgent, actions: &mut Vec<Action>) {
+        let greeted = self.links.get(&link).is_some_and(|link| link.node.is_some());
+        match message {
+            FromAgent::Hello(hello) if !greeted => self.on_hello(now, link, &hello, actions),
+            // The first message is a hello, and only the first.
+            FromAgent::Hello(_) => self.refuse(now, link, Refusal::OutOfOrder, actions),
+            _ if !greeted => self.refuse(now, link, Refusal::OutOfOrder, actions),
+            message => self.on_node_said(now, link, message, actions),
+        }
+    }
+
+    fn on_hello(&mut self, now: Uptime, link: LinkId, hello: &Hello, actions: &mut Vec<Action>) {
+        let version = match negotiate(hello.version_min, hello.version_max) {
+            Ok(version) => version,
+            Err(refusal) => return self.refuse(now, link, refusal, actions),
+        };
+        if self.fleet.get(&hello.node).is_none() && self.fleet.len() >= self.settings.nodes_max {
+            return self.refuse(now, link, Refusal::Full, actions);
+        }
+        self.exceed(now, hello, actions);
+        if let Some(older) = self.fleet.get(&hello.node).and_then(|node| node.link) {
+            self.refuse(now, older, Refusal::Superseded, actions);
+        }
+        if let Some(entry) = self.links.get_mut(&link) {
+            entry.node = Some(hello.node.clone());
+        }
+        let node = self.fleet.expect(KnownNode {
+            name: hello.node.clone(),
+            supply: hello.supply.clone(),
+            shed_order: hello.shed_order,
+            master: hello.master,
+            has_sensor: hello.has_sensor,
+            parked: false,
+        });
+        let was_parked = node.liveness() == Liveness::Parked;
+        if node.boot != Some(hello.boot) {
+            self.paces.forget_switches(&hello.node);
+        }
+        node.greet(hello, link, now);
+        let welcome = Welcome { version, term: self.orders.newest().term, leading: true };
+        actions.push(Action::Send { link, message: SupervisorMessage::Welcome(welcome) });
+        if was_parked {
+            self.on_return(now, &hello.node, actions);
+        }
+    }
+
+    /// A parked node is back: it comes up one rung, and the others wait until it has settled.
+    fn on_return(&mut self, now: Uptime, name: &NodeName, actions: &mut Vec<Action>) {
+        let Some(node) = self.fleet.get(name) else { return };
+        let to = RETURNED;
+        self.orders.set(name, to, protocol::OrderReason::EnoughEnergy, now);
+        self.paces.get_mut(&node.supply).recovering = Some(Recovery { node: name.clone(), to, since: now });
+        if let Some(waking) = self.paces.woke(name) {
+            let what = What::Woke { after: now.since(waking.since).into() };
+            let record = of_node(node, what, now);
+            self.record(record, actions);
+        }
+    }
+
+    /// Leads with a term greater than any that was used before, by whoever.
+    fn exceed(&mut self, now: Uptime, hello: &Hello, actions: &mut Vec<Action>) {
+        let ours = self.orders.newest().term;
+        // Our own term in the mouth of a node that we never ordered: an earlier life of ours whose memory is lost.
+        let foreign = hello.term == ours && !self.orders.sent_in_term(&hello.node);
+        if hello.term > ours || foreign {
+            self.raise_term(now, hello.term.next(), actions);
+        }
+    }
+
+    fn on_node_said(&mut self, now: Uptime, link: LinkId, message: FromAgent, actions: &mut Vec<Action>) {
+        let Some(node) = self.fleet.by_link(link) else { return };
+        node.presence.heard(now);
+        match message {
+            FromAgent::Full { sequence, report } => {
+                let before = node.report.as_ref().map(|(report, _)| report.stage);
+                let first = !node.reported;
+                match node.take_full(sequence, *report, now) {
+                    Ok(()) => {
+                        actions.push(Action::Send { link, message: SupervisorMessage::Ack(sequence) });
+                        self.on_report(now, link, before, first, actions);
+                    }
+                    Err(_) => self.refuse(now, link, Refusal::OutOfOrder, actions),
+                }
+            }
+            FromAgent::Delta { sequence, back, changes } => {
+                let before = node.report.as_ref().map(|(report, _)| report.stage);
+                match node.take_delta(sequence, back, &changes, now) {
+                    Ok(()) => {
+                        actions.push(Action::Send { link, message: SupervisorMessage::Ack(sequence) });
+                        self.on_report(now, link, before, false, actions);
+                    }
+                    Err(ReportError::NoBase) => {
+                        actions.push(Action::Send { link, message: SupervisorMessage::RequestFull });
+                    }
+                    Err(ReportError::OutOfOrder) => self.refuse(now, link, Refusal::OutOfOrder, actions),
+                }
+            }
+            FromAgent::Container(entry) => {
+                node.containers.insert(entry.slot, entry);
+            }
+            FromAgent::Outcome(outcome) => {
+                let name = node.name.clone();
+                self.on_outcome(now, &name, &outcome, actions);
+            }
+            FromAgent::Goodbye(goodbye) => {
+                let parking = matches!(goodbye, protocol::message::Goodbye::Parking { .. });
+                node.presence.left(now, parking);
+                (node.link, node.reported) = (None, false);
+                node.parked_at = parking.then_some(now);
+                self.links.remove(&link);
+                actions.push(Action::Close { link });
+            }
+            // `on_said` saw to hellos.
+            FromAgent::Hello(_) => {}
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! How fast a supply's nodes may change: who recovers or wakes now, when the last step was, whose switches are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use protocol::{NodeName, OrderId, Stage, SupplyName, Uptime};
+
+use super::fleet::{Fleet, Node};
+use super::liveness::Liveness;
+use super::settings::PlanSettings;
+
+/// A failed wake is tried again after this long, times the number of failures.
+const WAKE_RETRY: Duration = Duration::from_mins(15);
+
+/// The longest that a node which does not reach its ordered stage holds up the others, in settling times.
+const PATIENCE: u32 = 3;
+
+/// One supply's pace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pace {
+    /// When a node was last ordered to save more.
+    pub(crate) last_save: Option<Uptime>,
+    /// Who was let off a rung (or woke) and has not settled yet.
+    pub(crate) recovering: Option<Recovery>,
+    /// When the last wake began.
+    pub(crate) last_wake: Option<Uptime>,
+    /// Who is being woken.
+    pub(crate) waking: Option<Waking>,
+}
+
+/// A node that was let off a rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recovery {
+    pub(crate) node: NodeName,
+    pub(crate) to: Stage,
+    pub(crate) since: Uptime,
+}
+
+/// A node that is being woken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waking {
+    pub(crate) id: OrderId,
+    pub(crate) node: NodeName,
+    pub(crate) through: NodeName,
+    pub(crate) since: Uptime,
+}
+
+/// A node's failed wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failures {
+    count: u32,
+    last: Uptime,
+}
+
+/// All supplies' paces, and what is known of power switches.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Paces {
+    supplies: BTreeMap<SupplyName, Pace>,
+    /// (the node that was asked, the node it has no switch for)
+    no_switch: BTreeSet<(NodeName, NodeName)>,
+    failures: BTreeMap<NodeName, Failures>,
+}
+
+impl Paces {
+    /// A supply's pace.
+    pub(crate) fn get(&self, supply: &SupplyName) -> Pace {
+        self.supplies.get(supply).cloned().unwrap_or_default()
+    }
+
+    /// A supply's pace, to change.
+    pub(crate) fn get_mut(&mut self, supply: &SupplyName) -> &mut Pace {
+        self.supplies.entry(supply.clone()).or_default()
+    }
+
+    /// Takes the wake that an order's outcome is about.
+    pub(crate) fn take_waking(&mut self, id: OrderId, through: &NodeName) -> Option<(SupplyName, Waking)> {
+        let wanted = |waking: &Waking| waking.id == id && waking.through == *through;
+        let (supply, pace) =
+            self.supplies.iter_mut().find(|(_, pace)| pace.waking.as_ref().is_some_and(wanted))?;
+        pace.waking.take().map(|waking| (supply.clone(), waking))
+    }
+
+    /// Puts a wake back that goes on.
+    pub(crate) fn put_waking(&mut self, supply: &SupplyName, waking: Waking) {
+        self.get_mut(supply).waking = Some(waking);
+    }
+
+    /// A node called: takes the wake that was meant for it.
+    pub(crate) fn woke(&mut self, node: &NodeName) -> Option<Waking> {
+        self.failures.remove(node);
+        self.supplies.values_mut().find_map(|pace| pace.waking.take_if(|waking| waking.node == *node))
+    }
+
+    /// Ends recoveries that have settled; returns the wakes that did not succeed in time.
+    pub(crate) fn settle(
+        &mut self,
+        fleet: &Fleet,
+        plan: &PlanSettings,
+        now: Uptime,
+    ) -> Vec<(SupplyName, Waking)> {
+        let mut failed = Vec::new();
+        for (supply, pace) in &mut self.supplies {
+            pace.recovering.take_if(|recovery| settled(recovery, fleet, plan, now));
+            let late = |waking: &mut Waking| now.since(waking.since) >= plan.wake_timeout;
+            if let Some(waking) = pace.waking.take_if(late) {
+                failed.push((supply.clone(), waking));
+            }
+        }
+        failed
+    }
+
+    /// A wake failed: the node is left alone for a while.
+    pub(crate) fn wake_failed(&mut self, node: &NodeName, now: Uptime) {
+        let failures = self.failures.entry(node.clone()).or_insert(Failures { count: 0, last: now });
+        *failures = Failures { count: failures.count.saturating_add(1), last: now };
+    }
+
+    /// Whether a node may be woken (again), as far as earlier failures go.
+    pub(crate) fn may_try_wake(&self, node: &NodeName, now: Uptime) -> bool {
+        self.failures
+            .get(node)
+            .is_none_or(|failures| now.since(failures.last) >= WAKE_RETRY * failures.count.min(8))
+    }
+
+    /// A node said that it has no switch for another.
+    pub(crate) fn has_no_switch(&mut self, through: &NodeName, node: &NodeName) {
+        self.no_switch.insert((through.clone(), node.clone()));
+    }
+
+    /// A node started anew: its config may name other switches now.
+    pub(crate) fn forget_switches(&mut self, through: &NodeName) {
+        self.no_switch.retain(|(asked, _)| asked != through);
+    }
+
+    /// The first node, masters before others, that may have a switch for this one.
+    ///
+    /// Nobody announces switches: who has none says so when asked, and is not asked again in this life.
+    pub(crate) fn switch_for(&self, node: &NodeName, fleet: &Fleet) -> Option<NodeName> {
+        let may = |through: &&Node| {
+            through.reachable()
+                && through.liveness() == Liveness::Alive
+                && through.name != *node
+                && !self.no_switch.contains(&(through.name.clone(), node.clone()))
+        };
+        fleet
+            .nodes()
+            .filter(may)
+            .min_by_key(|through| (!through.master, &through.name))
+            .map(|n| n.name.clone())
+    }
+}
+
+/// Whether a recovery is over: time has passed and the node is where it was let to, or it is not worth waiting for.
+fn settled(recovery: &Recovery, fleet: &Fleet, plan: &PlanSettings, now: Uptime) -> bool {
+    let passed = now.since(recovery.since);
+    let there = fleet.get(&recovery.node).is_none_or(|node| node.stage() <= recovery.to || !node.reachable());
+    passed >= plan.settle && (there || passed >= plan.settle * PATIENCE)
+}

@@ -1,0 +1,265 @@
+//! What the supervisor goes by, with every default and where it comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use protocol::{Current, NodeName, Soc, Stage, SupplyName, Voltage};
+use serde::{Deserialize, Serialize};
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The node that this supervisor runs on: it is saved for last, because the leader dies with it.
+    pub host: Option<NodeName>,
+    /// The most links at one time; more are refused.
+    pub links_max: usize,
+    /// The most nodes; a hello of another one is refused. Bounds what strangers can make us remember.
+    pub nodes_max: usize,
+    /// A link that did not say hello after this long is refused.
+    pub hello_timeout: Duration,
+    /// A node is late after so many heartbeats without a word ...
+    pub late_after: u32,
+    /// ... and lost after so many.
+    pub lost_after: u32,
+    /// Orders lapse after this long without renewal; they are renewed at a third of it.
+    pub order_valid: Duration,
+    /// How the fleet is planned.
+    pub plan: PlanSettings,
+    /// The supplies that the config names; others appear as nodes name them, with the defaults.
+    pub supplies: BTreeMap<SupplyName, SupplySettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: None,
+            links_max: 128,
+            nodes_max: 256,
+            hello_timeout: Duration::from_secs(10),
+            late_after: 2,
+            lost_after: 4,
+            order_valid: Duration::from_mins(10),
+            plan: PlanSettings::default(),
+            supplies: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of a supply, or the defaults of one that the config does not name.
+    pub fn supply(&self, name: &SupplyName) -> SupplySettings {
+        self.supplies.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Renewed this often, an order survives two lost renewals.
+    pub fn order_renew(&self) -> Duration {
+        self.order_valid / 3
+    }
+}
+
+/// How the fleet is planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanSettings {
+    /// The leader acts so many points of state of charge above the nodes' own floors.
+    pub lead_points: f64,
+    /// Each place in the shed order adds so many points, so that nodes take their turns ...
+    pub stagger_points: f64,
+    /// ... but all places together span no more than this: the stages' thresholds are 10 points apart.
+    pub stagger_points_max: f64,
+    /// The lead in time to empty.
+    pub lead_time: Duration,
+    /// What each place adds in time to empty.
+    pub stagger_time: Duration,
+    /// A threshold must be crossed for this long before a node is ordered to save more.
+    pub shed_hold: Duration,
+    /// Between two steps that save energy, on one supply.
+    pub shed_dwell: Duration,
+    /// The leaving conditions must hold for this long before a node is let off a rung.
+    pub recover_hold: Duration,
+    /// Between two recoveries or wakes on one supply: what came back must have settled.
+    pub settle: Duration,
+    /// Between two wakes on one supply: ten boards that boot at once pull the rail under 4.63 V.
+    pub wake_interval: Duration,
+    /// The waking conditions must hold for this long.
+    pub wake_hold: Duration,
+    /// A parked node stays off at least this long.
+    pub off_min: Duration,
+    /// A woken node that did not call after this long has failed to wake.
+    pub wake_timeout: Duration,
+    /// The charge current that must be left over for each node that is woken.
+    pub wake_surplus: Current,
+    /// An estimate older than this is no longer the present: nobody is ordered to spend more.
+    pub fresh: Duration,
+    /// Sensors of one supply that differ by more points than this disagree, and the difference is recorded.
+    pub disagree_points: f64,
+    /// Sensors of one supply that differ by more volts than this disagree.
+    pub disagree_voltage: Voltage,
+    /// A supply's state is relayed at least this often to its nodes without a sensor ...
+    pub relay_interval: Duration,
+    /// ... and on change, but not more often than this.
+    pub relay_spacing: Duration,
+}
+
+impl Default for PlanSettings {
+    fn default() -> Self {
+        Self {
+            lead_points: 1.0,
+            stagger_points: 0.5,
+            stagger_points_max: 5.0,
+            lead_time: Duration::from_mins(10),
+            stagger_time: Duration::from_mins(2),
+            shed_hold: Duration::from_secs(30),
+            shed_dwell: Duration::from_secs(30),
+            recover_hold: Duration::from_mins(5),
+            settle: Duration::from_mins(2),
+            wake_interval: Duration::from_secs(90),
+            wake_hold: Duration::from_mins(10),
+            off_min: Duration::from_mins(10),
+            wake_timeout: Duration::from_mins(5),
+            // A Pi 4 under load takes 5.4 W at 5 V: 0.5 A of a 12 V supply behind a poor converter.
+            wake_surplus: Current::from_amps(0.5),
+            fresh: Duration::from_secs(90),
+            disagree_points: 15.0,
+            disagree_voltage: Voltage::from_volts(0.3),
+            relay_interval: Duration::from_secs(10),
+            relay_spacing: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What a battery is made of, as far as it moves thresholds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Chemistry {
+    /// Flooded lead-acid: a car or leisure battery.
+    #[default]
+    Flooded,
+    /// Lead-acid in glass mat.
+    Agm,
+    /// Lead-acid as gel.
+    Gel,
+    /// Lithium iron phosphate, four cells in series.
+    LiFePO4,
+}
+
+impl fmt::Display for Chemistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Flooded => "flooded",
+            Self::Agm => "agm",
+            Self::Gel => "gel",
+            Self::LiFePO4 => "lifepo4",
+        })
+    }
+}
+
+/// What is known of a supply beforehand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SupplySettings {
+    /// Its chemistry. Lead-acid when nothing is said: its thresholds are the higher ones.
+    pub chemistry: Chemistry,
+    /// Nodes that are expected there, shown as never seen until they call.
+    pub nodes: BTreeSet<NodeName>,
+}
+
+impl SupplySettings {
+    /// The floors that nodes of this supply have by default; the leader acts a little above them.
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds::for_chemistry(self.chemistry)
+    }
+}
+
+/// The nodes' default floors by state of charge (lower bound), as the agents' own policy has them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    enter: [Soc; 4],
+    leave: [Soc; 4],
+    /// `Drain` is entered below this time to empty (lower bound).
+    pub drain_time_to_empty: Duration,
+    /// A parked node is woken only above this state of charge (lower bound), before leads.
+    pub wake_soc: Soc,
+    /// ... and above this terminal voltage.
+    pub wake_voltage: Voltage,
+}
+
+impl Thresholds {
+    /// Defaults: starter and deep-cycle lead-acid keep half their charge; LiFePO4 gives more of it.
+    pub const fn for_chemistry(chemistry: Chemistry) -> Self {
+        match chemistry {
+            Chemistry::Flooded | Chemistry::Agm | Chemistry::Gel => Self {
+                enter: percents([70.0, 55.0, 45.0, 35.0]),
+                leave: percents([75.0, 62.0, 55.0, 50.0]),
+                drain_time_to_empty: Duration::from_mins(90),
+                wake_soc: Soc::from_percent(50.0),
+                wake_voltage: Voltage::from_volts(12.6),
+            },
+            Chemistry::LiFePO4 => Self {
+                enter: percents([50.0, 35.0, 25.0, 15.0]),
+                leave: percents([55.0, 42.0, 33.0, 25.0]),
+                drain_time_to_empty: Duration::from_mins(90),
+                wake_soc: Soc::from_percent(25.0),
+                wake_voltage: Voltage::from_volts(13.2),
+            },
+        }
+    }
+
+    /// Below which state of charge a stage is entered; `None` for `Normal`.
+    pub fn enter(&self, stage: Stage) -> Option<Soc> {
+        rung(stage).and_then(|rung| self.enter.get(rung).copied())
+    }
+
+    /// Above which state of charge a stage is left; `None` for `Normal`.
+    pub fn leave(&self, stage: Stage) -> Option<Soc> {
+        rung(stage).and_then(|rung| self.leave.get(rung).copied())
+    }
+}
+
+/// Four percentages as states of charge.
+const fn percents(values: [f64; 4]) -> [Soc; 4] {
+    [
+        Soc::from_percent(values[0]),
+        Soc::from_percent(values[1]),
+        Soc::from_percent(values[2]),
+        Soc::from_percent(values[3]),
+    ]
+}
+
+/// A stage's place in the tables, `Throttle` first.
+const fn rung(stage: Stage) -> Option<usize> {
+    match stage {
+        Stage::Normal => None,
+        Stage::Throttle => Some(0),
+        Stage::Shed => Some(1),
+        Stage::Drain => Some(2),
+        Stage::Halt => Some(3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_left_above_where_it_is_entered() {
+        for chemistry in [Chemistry::Flooded, Chemistry::Agm, Chemistry::Gel, Chemistry::LiFePO4] {
+            let thresholds = Thresholds::for_chemistry(chemistry);
+            for stage in &Stage::ALL[1..] {
+                assert!(thresholds.leave(*stage) > thresholds.enter(*stage), "{chemistry} {stage}");
+            }
+            assert!(Some(thresholds.wake_soc) > thresholds.enter(Stage::Halt), "{chemistry}");
+        }
+    }
+
+    #[test]
+    fn the_staggered_places_of_one_stage_end_below_the_next_stage() {
+        let plan = PlanSettings::default();
+        for chemistry in [Chemistry::Flooded, Chemistry::LiFePO4] {
+            let thresholds = Thresholds::for_chemistry(chemistry);
+            for pair in Stage::ALL[1..].windows(2) {
+                let (upper, lower) = (thresholds.enter(pair[0]).unwrap(), thresholds.enter(pair[1]).unwrap());
+                assert!(upper.points_above(lower) > plan.lead_points + plan.stagger_points_max);
+            }
+        }
+    }
+}

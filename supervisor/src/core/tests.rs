@@ -1,0 +1,1 @@
+//! The supervisor's cores under test.

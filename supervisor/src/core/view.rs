@@ -1,0 +1,273 @@
+//! The fleet as a person may see it: one serialisable value behind `status`, `why`, the dashboard and the twin.
+
+use protocol::message::OrderRefusal;
+use protocol::report::{ContainerState, Energy, Host};
+use protocol::{
+    Class, Fault, NodeName, OrderId, OrderReason, Reason, Report, Seconds, Soc, Stage, SupplyName, Term,
+    Uptime,
+};
+use serde::{Deserialize, Serialize};
+
+use super::event::JournalState;
+use super::fleet::Node;
+use super::journal::Record;
+use super::liveness::Liveness;
+use super::planner::{self, Turn};
+use super::settings::Chemistry;
+use super::supply;
+
+/// The version of everything that `--json` prints; a change of meaning or a removal counts it up.
+pub const SCHEMA: u32 = 1;
+
+/// The fleet at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FleetView {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The supervisor's own clock at that moment.
+    pub now: Uptime,
+    /// The term it leads with.
+    pub term: Term,
+    /// Whether it leads.
+    pub leading: bool,
+    /// The newest plan.
+    pub plan: OrderId,
+    /// Whether decisions are being written down.
+    pub journal: JournalState,
+    /// The supplies, by name.
+    pub supplies: Vec<SupplyView>,
+    /// The nodes, by name.
+    pub nodes: Vec<NodeView>,
+    /// The last records, oldest first.
+    pub recent: Vec<Record>,
+}
+
+impl FleetView {
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&NodeView> {
+        self.nodes.iter().find(|node| node.name.as_str() == name)
+    }
+
+    /// The supply of that name.
+    pub fn supply(&self, name: &SupplyName) -> Option<&SupplyView> {
+        self.supplies.iter().find(|supply| supply.name == *name)
+    }
+}
+
+/// One supply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SupplyView {
+    /// Its name.
+    pub name: SupplyName,
+    /// Its chemistry, as configured or assumed.
+    pub chemistry: Chemistry,
+    /// The estimate that rules, if there ever was one.
+    pub energy: Option<Energy>,
+    /// The node that measured it.
+    pub source: Option<NodeName>,
+    /// How old the estimate is.
+    pub age: Option<Seconds>,
+    /// Whether the estimate is fresh and without fault, so that nodes may be ordered to spend more.
+    pub known: bool,
+    /// Sensors that disagree with the one that rules.
+    pub disagreement: Option<Disagreement>,
+    /// Who recovers or wakes now, if somebody does: others wait.
+    pub recovering: Option<NodeName>,
+    /// How many nodes hang on it.
+    pub nodes: u16,
+}
+
+/// Two sensors of one supply that differ by more than their errors explain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// The node whose sensor reads worse, and rules.
+    pub worse: NodeName,
+    /// Its state of charge, lower bound.
+    pub worse_soc: Soc,
+    /// The other node.
+    pub other: NodeName,
+    /// Its state of charge, lower bound.
+    pub other_soc: Soc,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its name.
+    pub name: NodeName,
+    /// The supply it hangs on.
+    pub supply: SupplyName,
+    /// Greater sheds earlier and recovers later.
+    pub shed_order: u8,
+    /// Its turn among the nodes of its supply, from 1 (sheds first).
+    pub place: u8,
+    /// How many nodes take turns.
+    pub of: u8,
+    /// Whether it may run a supervisor or hold the address.
+    pub master: bool,
+    /// Whether it measures its supply.
+    pub has_sensor: bool,
+    /// Whether it is there.
+    pub liveness: Liveness,
+    /// How long it has been silent; `None` when it never called.
+    pub silent: Option<Seconds>,
+    /// What it does; `None` before its first report.
+    pub stage: Option<Stage>,
+    /// The lowest stage that its readings allow.
+    pub floor: Option<Stage>,
+    /// Its own reason.
+    pub reason: Option<Reason>,
+    /// Its own view of the supply.
+    pub energy: Option<Energy>,
+    /// Its board.
+    pub host: Option<Host>,
+    /// Its sensor's fault, when it has a sensor.
+    pub fault: Option<Fault>,
+    /// Whether Docker answers there.
+    pub docker_up: Option<bool>,
+    /// How many containers it manages, also beyond those listed.
+    pub containers_total: u16,
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
+    /// What the leader orders.
+    pub order: Option<OrderView>,
+    /// What would have to hold before the leader lets it spend more, or makes it save more.
+    pub outlook: Outlook,
+}
+
+/// Where the leader's next thresholds for a node are.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Below this state of charge (lower bound) it is ordered one rung more careful.
+    pub save_below: Option<Soc>,
+    /// Above this state of charge (lower bound) it may come one rung back, or be woken.
+    pub spend_above: Option<Soc>,
+    /// Whether the battery must also be charging for that.
+    pub needs_charging: bool,
+}
+
+/// One container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerView {
+    /// Its name, once it was introduced.
+    pub name: Option<String>,
+    /// How much it matters, once it was introduced.
+    pub class: Option<Class>,
+    /// What it does.
+    pub state: ContainerState,
+}
+
+/// What the leader orders a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Which plan; `None` while it could not be sent yet.
+    pub id: Option<OrderId>,
+    /// The stage.
+    pub stage: Stage,
+    /// The leader's reason.
+    pub reason: OrderReason,
+    /// For how long this stage has been ordered.
+    pub since: Seconds,
+    /// What the node answered.
+    pub answer: Option<Result<Stage, OrderRefusal>>,
+}
+
+impl super::Supervisor {
+    /// The fleet as it is known at `now`, for people and dashboards.
+    pub fn view(&self, now: Uptime) -> FleetView {
+        FleetView {
+            schema: SCHEMA,
+            now,
+            term: self.term(),
+            leading: true,
+            plan: self.orders.newest(),
+            journal: self.journal.clone(),
+            supplies: self.supply_names().into_iter().map(|name| self.supply_view(name, now)).collect(),
+            nodes: self.node_views(now),
+            recent: self.recent.iter().cloned().collect(),
+        }
+    }
+
+    /// Every supply that the config or a node names.
+    fn supply_names(&self) -> Vec<SupplyName> {
+        let mut names = self.fleet.supplies();
+        names.extend(self.settings.supplies.keys().cloned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn supply_view(&self, name: SupplyName, now: Uptime) -> SupplyView {
+        let estimate = supply::estimate(&self.fleet, &name, &self.settings.plan, now);
+        let pace = self.paces.get(&name);
+        let waking = pace.waking.map(|waking| waking.node);
+        SupplyView {
+            chemistry: self.settings.supply(&name).chemistry,
+            energy: estimate.as_ref().map(|estimate| estimate.energy),
+            source: estimate.as_ref().map(|estimate| estimate.source.clone()),
+            age: estimate.as_ref().map(|estimate| estimate.age.into()),
+            known: estimate.as_ref().is_some_and(|estimate| estimate.known),
+            disagreement: estimate.and_then(|estimate| estimate.disagreement),
+            recovering: waking.or(pace.recovering.map(|recovery| recovery.node)),
+            nodes: u16::try_from(self.fleet.turns(&name).len()).unwrap_or(u16::MAX),
+            name,
+        }
+    }
+
+    fn node_views(&self, now: Uptime) -> Vec<NodeView> {
+        let mut views: Vec<NodeView> = self
+            .fleet
+            .supplies()
+            .iter()
+            .flat_map(|supply| planner::turns(&self.fleet, supply, &self.settings))
+            .map(|(node, turn)| self.node_view(node, &turn, now))
+            .collect();
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views
+    }
+
+    fn node_view(&self, node: &Node, turn: &Turn, now: Uptime) -> NodeView {
+        let report = node.report.as_ref().map(|(report, _)| report);
+        let heard = node.liveness() != Liveness::NeverSeen && node.presence.heard_at() != Uptime::START;
+        NodeView {
+            name: node.name.clone(),
+            supply: node.supply.clone(),
+            shed_order: node.shed_order,
+            place: turn.place,
+            of: turn.of,
+            master: node.master,
+            has_sensor: node.has_sensor,
+            liveness: node.liveness(),
+            silent: heard.then(|| node.presence.silent(now).into()),
+            stage: report.map(|report| report.stage),
+            floor: report.map(|report| report.floor),
+            reason: report.map(|report| report.reason.clone()),
+            energy: report.map(|report| report.energy),
+            host: report.map(|report| report.host),
+            fault: report.filter(|_| node.has_sensor).and_then(|report| report.energy.fault),
+            docker_up: report.map(|report| report.docker_up),
+            containers_total: report.map_or(0, |report| report.containers_total),
+            containers: report.map_or_else(Vec::new, |report| container_views(node, report)),
+            order: self.orders.get(&node.name).map(|standing| OrderView {
+                id: standing.sent.map(|sent| sent.id),
+                stage: standing.stage,
+                reason: standing.reason.clone(),
+                since: now.since(standing.since).into(),
+                answer: standing.answer,
+            }),
+            outlook: planner::outlook(node, self.orders.stage(&node.name), turn),
+        }
+    }
+}
+
+fn container_views(node: &Node, report: &Report) -> Vec<ContainerView> {
+    let view = |container: &protocol::report::ContainerReport| {
+        let entry = node.containers.get(&container.slot);
+        ContainerView {
+            name: entry.map(|entry| entry.name.to_string()),
+            class: entry.map(|entry| entry.class),
+            state: container.state,
+        }
+    };
+    report.containers.iter().map(view).collect()
+}
