@@ -1,6 +1,6 @@
 //! A battery that exists only in memory, with the physics of its own: what an estimator sees is its terminals.
 //!
-//! Two wells of charge (the kinetic battery model: Manwell and McGowan, "Lead acid battery storage model for hybrid
+//! Two wells of charge (the kinetic battery model: J. F. Manwell and J. G. `McGowan`, "Lead acid battery storage model for hybrid
 //! energy systems", Solar Energy 50, 1993): current is drawn from the available one, the bound one refills it slowly.
 //! That gives sag and recovery over an hour, and less capacity at a higher rate, as Peukert found. Around it:
 //!
@@ -94,7 +94,7 @@ impl Battery {
     }
 
     /// What a 20 h discharge at 25 C from full yields.
-    pub fn capacity(&self) -> Charge {
+    pub fn nominal(&self) -> Charge {
         self.nominal
     }
 
