@@ -99,7 +99,7 @@ impl Sun {
         let scattered = (1.0 + DIFFUSE_CLEAR - sky).clamp(DIFFUSE_CLEAR, 1.0);
         // Near the horizon the ratio runs away while the beam fades: hold it.
         let beam_ratio = (self.incidence(tilt).max(0.0) / sine.max(0.05)).min(4.0);
-        let seen_sky = (1.0 + libm::cos(tilt)) / 2.0;
+        let seen_sky = f64::midpoint(1.0, libm::cos(tilt));
         Irradiance(total * ((1.0 - scattered) * beam_ratio + scattered * seen_sky))
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         assert!(light(50.0, 355) < 9);
         assert!(light(50.0, 172) > 15);
         assert!(light(-50.0, 355) > 15);
-        assert_eq!(sun(50.0, 172, 0).clear().watts_per_square_metre(), 0.0);
+        assert_eq!(sun(50.0, 172, 0).clear(), Irradiance::default());
     }
 
     #[test]
