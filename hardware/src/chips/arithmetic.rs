@@ -18,6 +18,8 @@ const CURRENT_NANOAMP_MOST: i64 = 10_000_000_000_000;
 const STEPS_LEAST: i64 = 100;
 /// Nano-units to the unit.
 const NANO: i64 = 1_000_000_000;
+/// Pico-units to the nano-unit: a current step of a small shunt's chip is too small for nanoamperes.
+const PICO_TO_NANO: i128 = 1000;
 /// The current register is a signed 16-bit value.
 const CURRENT_REGISTER_MAX: i64 = 0x7fff;
 
@@ -37,6 +39,11 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
+    /// What `current_lsb * R * calibration` makes, in picoamperes times nanoohms.
+    fn numerator(&self) -> i128 {
+        i128::from(self.divider) * i128::from(self.shunt_lsb_nanovolt) * i128::from(NANO) * PICO_TO_NANO
+    }
+
     /// Whether the calibration register of a living chip can hold this: its fixed bits are 0.
     pub(crate) const fn can_hold(&self, calibration: u16) -> bool {
         calibration as i64 <= self.calibration_max && calibration as i64 % self.calibration_step == 0
@@ -51,6 +58,7 @@ pub(crate) struct Calibration {
     shunt_nanoohm: i64,
     shunt_lsb_nanovolt: i64,
     divider: i64,
+    numerator: i128,
 }
 
 impl Calibration {
@@ -89,9 +97,10 @@ impl Calibration {
                 steps_least: STEPS_LEAST,
             });
         }
-        let current_lsb = i128::from((current_nanoamp + CURRENT_REGISTER_MAX - 1) / CURRENT_REGISTER_MAX);
-        let numerator = i128::from(scale.divider) * i128::from(scale.shunt_lsb_nanovolt) * i128::from(NANO);
-        let register = (numerator / (current_lsb * i128::from(shunt_nanoohm)))
+        let current_max_picoamp = i128::from(current_nanoamp) * PICO_TO_NANO;
+        let current_lsb =
+            (current_max_picoamp + i128::from(CURRENT_REGISTER_MAX) - 1) / i128::from(CURRENT_REGISTER_MAX);
+        let register = (scale.numerator() / (current_lsb * i128::from(shunt_nanoohm)))
             .clamp(i128::from(scale.calibration_step), i128::from(scale.calibration_max))
             as i64;
         Ok(Self {
@@ -99,6 +108,7 @@ impl Calibration {
             shunt_nanoohm,
             shunt_lsb_nanovolt: scale.shunt_lsb_nanovolt,
             divider: scale.divider,
+            numerator: scale.numerator(),
         })
     }
 
@@ -120,13 +130,12 @@ impl Calibration {
 
     /// The most that the chip's current register can hold.
     pub(crate) fn current_limit(&self) -> Current {
-        amps(CURRENT_REGISTER_MAX * self.current_lsb_nanoamp())
+        amps(rounded(i128::from(CURRENT_REGISTER_MAX * self.current_lsb_picoamp()), PICO_TO_NANO as i64))
     }
 
-    /// One step of the chip's current register, in nanoamperes.
-    pub(crate) fn current_lsb_nanoamp(&self) -> i64 {
-        let numerator = i128::from(self.divider) * i128::from(self.shunt_lsb_nanovolt) * i128::from(NANO);
-        rounded(numerator, i64::from(self.register) * self.shunt_nanoohm)
+    /// One step of the chip's current register, in picoamperes.
+    pub(crate) fn current_lsb_picoamp(&self) -> i64 {
+        rounded(self.numerator, i64::from(self.register) * self.shunt_nanoohm)
     }
 }
 
@@ -175,4 +184,90 @@ pub(crate) fn rounded(dividend: i128, divisor: i64) -> i64 {
     let divisor = i128::from(divisor);
     let half = if dividend < 0 { -(divisor / 2) } else { divisor / 2 };
     ((dividend + half) / divisor).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const INA226: Scale = Scale {
+        chip: "INA226",
+        shunt_lsb_nanovolt: 2_500,
+        divider: 2048,
+        calibration_max: 0x7fff,
+        calibration_step: 1,
+    };
+    const INA219: Scale = Scale {
+        chip: "INA219",
+        shunt_lsb_nanovolt: 10_000,
+        divider: 4096,
+        calibration_max: 0xfffe,
+        calibration_step: 2,
+    };
+
+    prop_compose! {
+        /// A scale with the end of its range, a shunt, and a greatest current that fits.
+        fn cases()(
+            (scale, range) in prop_oneof![
+                Just((INA226, 32767_i64)), Just((INA219, 4000)), Just((INA219, 32000)),
+            ],
+            shunt_microohm in 20_u32..1_000_000,
+            share in 0.004_f64..1.0,
+        ) -> (Scale, i64, Resistance, Current) {
+            let shunt = Resistance::from_ohms(f64::from(shunt_microohm) * 1e-6);
+            let reach = volts(range * scale.shunt_lsb_nanovolt) / shunt;
+            let steps_least = 1.01 * STEPS_LEAST as f64 / range as f64;
+            (scale, range, shunt, reach * share.max(steps_least))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_greatest_current_always_fits_the_register_and_the_register_the_chip(
+            (scale, range, shunt, current_max) in cases()
+        ) {
+            let calibration = Calibration::new(&scale, range, shunt, current_max).unwrap();
+            prop_assert!(scale.can_hold(calibration.register) && calibration.register > 0);
+            let drop = (current_max * shunt).volts() * 1e9 / scale.shunt_lsb_nanovolt as f64;
+            prop_assert!(!calibration.overflows(drop as i64), "{} steps", drop);
+            prop_assert!(!calibration.overflows(-(drop as i64)));
+            prop_assert!(calibration.current_limit() >= current_max * (1.0 - 1e-6));
+        }
+
+        #[test]
+        fn the_chip_s_own_current_is_the_driver_s_within_a_step(
+            (scale, range, shunt, current_max) in cases(),
+            part in -1.0_f64..1.0,
+        ) {
+            let calibration = Calibration::new(&scale, range, shunt, current_max).unwrap();
+            let raw = (part * range as f64) as i64;
+            let step = calibration.current_lsb_picoamp() as f64 / 1e3;
+            let own = calibration.current_register(raw) as f64 * step;
+            let ours = calibration.current(raw).amps() * 1e9;
+            prop_assert!((own - ours).abs() <= step * 1.001 + 1.0 + ours.abs() * 1e-6, "{own} {ours} nA");
+        }
+
+        #[test]
+        fn current_is_odd_and_rises_with_the_drop((scale, range, shunt, current_max) in cases(), raw in 0_i64..32767) {
+            let calibration = Calibration::new(&scale, range, shunt, current_max).unwrap();
+            prop_assert_eq!(calibration.current(-raw), -calibration.current(raw));
+            prop_assert!(calibration.current(raw + 1) > calibration.current(raw));
+        }
+
+        #[test]
+        fn no_number_at_all_makes_it_panic(ohms in any::<f64>(), amps in any::<f64>(), raw in any::<i16>()) {
+            let made = Calibration::new(&INA226, 32767, Resistance::from_ohms(ohms), Current::from_amps(amps));
+            if let Ok(calibration) = made {
+                prop_assert!(calibration.current(i64::from(raw)).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero() {
+        assert_eq!([5, -5, 4, -4, 0].map(|dividend| rounded(dividend, 10)), [1, -1, 0, 0, 0]);
+        assert_eq!(rounded(i128::MAX / 2, 1), i64::MAX);
+    }
 }

@@ -5,7 +5,8 @@
 //! the program, and is gone after a boot, as is the cap itself.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use protocol::Frequency;
 
@@ -85,7 +86,7 @@ impl Cpufreq {
                 min: clock("cpuinfo_min_freq")?,
                 max: clock("cpuinfo_max_freq")?,
                 cap: clock("scaling_max_freq")?,
-                steps: self.steps(&folder)?,
+                steps: Self::steps(&folder)?,
             });
         }
         Ok(policies)
@@ -149,7 +150,7 @@ impl Cpufreq {
     }
 
     /// The steps on offer, least first (the file's order differs by driver).
-    fn steps(&self, folder: &std::path::Path) -> Result<Vec<Frequency>, FileError> {
+    fn steps(folder: &Path) -> Result<Vec<Frequency>, FileError> {
         let path = folder.join("scaling_available_frequencies");
         let text = match read_text(&path, HINT) {
             Err(FileError::Missing { .. }) => return Ok(Vec::new()),
@@ -190,8 +191,11 @@ impl Cpufreq {
 
     fn keep(&self, policies: &[Policy]) -> Result<Vec<(String, Frequency)>, FileError> {
         let before: Vec<_> = policies.iter().map(|policy| (policy.name.clone(), policy.cap)).collect();
-        let text: String =
-            before.iter().map(|(policy, cap)| format!("{policy} {}\n", cap.kilohertz())).collect();
+        let mut text = String::new();
+        for (policy, cap) in &before {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{policy} {}", cap.kilohertz());
+        }
         replace_text(&self.root.path(BEFORE), &text, HINT_BEFORE)?;
         Ok(before)
     }

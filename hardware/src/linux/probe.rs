@@ -80,7 +80,7 @@ pub fn probe_with<B: I2c<Error: Display>>(root: &Root, mut open: impl FnMut(&Pat
     }
     for path in device_files(root, "gpiochip", &mut troubles) {
         let label = gpio_label(root, &name(&path));
-        inventory.gpiochips.push(GpioChip { label, path });
+        inventory.gpiochips.push(GpioChip { path, label });
     }
     inventory.troubles = troubles;
     inventory

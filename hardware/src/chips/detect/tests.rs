@@ -1,1 +1,59 @@
+use embedded_hal::i2c::{ErrorKind, NoAcknowledgeSource};
+use embedded_hal_mock::eh1::i2c::{Mock, Transaction};
 
+use super::*;
+
+fn read(register: u8, value: u16) -> Transaction {
+    Transaction::write_read(0x40, vec![register], value.to_be_bytes().to_vec())
+}
+
+/// What is found while exactly these reads happen.
+fn found(expected: &[Transaction]) -> Result<Option<Found>, Error<ErrorKind>> {
+    let mut bus = Mock::new(expected);
+    let found = identify(&mut bus, 0x40);
+    bus.done();
+    found
+}
+
+#[test]
+fn an_ina226_is_known_by_its_ids() {
+    assert_eq!(found(&[read(0, 0x4127), read(0xfe, 0x5449), read(0xff, 0x2260)]), Ok(Some(Found::Ina226)));
+    // Settings of a running one, another die.
+    let other = [read(0, 0x4527), read(0xfe, 0x5449), read(0xff, 0x1234)];
+    assert_eq!(found(&other), Ok(Some(Found::Unknown { register: 0x4527 })));
+}
+
+#[test]
+fn an_ina219_is_known_by_its_reset_value_or_its_fixed_bits() {
+    let rest = [read(1, 0x0123), read(2, 0x5dc2), read(5, 0x1a36)];
+    let with = |configuration| [&[read(0, configuration)][..], &rest].concat();
+    assert_eq!(found(&with(0x399f)), Ok(Some(Found::Ina219 { at_reset: true })));
+    assert_eq!(found(&with(0x3eef)), Ok(Some(Found::Ina219 { at_reset: false })));
+}
+
+#[test]
+fn an_id_is_never_asked_of_what_does_not_look_like_an_ina226() {
+    // 0xfe resets a Si7021: the mock would fail on any read of it.
+    assert_eq!(found(&[read(0, 0xffff)]), Ok(Some(Found::Unknown { register: 0xffff })));
+    assert_eq!(found(&[read(0, 0)]), Ok(Some(Found::Unknown { register: 0 })));
+}
+
+#[test]
+fn a_set_bit_that_an_ina219_does_not_have_speaks_against_it() {
+    for (shunt, bus, calibration) in
+        [(0x0123, 0x5dc6, 0x1a36), (0x0123, 0x5dc2, 0x1a37), (0x7fff, 0x5dc2, 0x1a36), (0x8000, 0x5dc2, 0)]
+    {
+        let reads = [read(0, 0x399f), read(1, shunt), read(2, bus), read(5, calibration)];
+        assert_eq!(found(&reads), Ok(Some(Found::Unknown { register: 0x399f })), "{shunt:x} {bus:x}");
+    }
+}
+
+#[test]
+fn nobody_is_no_error_but_a_broken_bus_is() {
+    let nak = ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address);
+    assert_eq!(found(&[read(0, 0).with_error(nak)]), Ok(None));
+    assert_eq!(found(&[read(0, 0).with_error(ErrorKind::Bus)]), Err(Error::BusError(ErrorKind::Bus)));
+    let mut bus = Mock::new(&[]);
+    assert_eq!(identify(&mut bus, 0x50), Ok(None), "an EEPROM's address is not looked at");
+    bus.done();
+}

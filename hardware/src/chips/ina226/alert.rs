@@ -3,8 +3,11 @@
 use protocol::{Power, Voltage};
 use thiserror::Error;
 
-use super::{Calibration, Error, SHUNT_LSB_NANOVOLT};
+use super::{BUS_LSB_NANOVOLT, Calibration, Error, POWER_STEPS, SHUNT_LSB_NANOVOLT};
 use crate::chips::arithmetic::{nano, rounded};
+
+/// Steps are counted in pico-units, because a current step can be too small for nanoamperes.
+const PICO_TO_NANO: i64 = 1000;
 
 /// What pulls the ALERT pin (SBOS547B 7.1.7, mask/enable register, bits 15 to 10).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,40 +59,26 @@ impl Alert {
     /// The alert limit register for it (SBOS547B 7.1.8: in the unit of the register that is compared), rounded to the nearest
     /// step.
     pub(crate) fn register(&self, calibration: &Calibration) -> Result<u16, LimitError> {
-        let (nano_units, step, least, most) = match self.limit {
+        let volt_step = |nanovolt: i64| nanovolt * PICO_TO_NANO;
+        let (asked, step, least, most) = match self.limit {
             Limit::ShuntOver(voltage) | Limit::ShuntUnder(voltage) => {
-                (nano(voltage.volts()), SHUNT_LSB_NANOVOLT, i64::from(i16::MIN), i64::from(i16::MAX))
+                (voltage.volts(), volt_step(SHUNT_LSB_NANOVOLT), i64::from(i16::MIN), i64::from(i16::MAX))
             }
             Limit::BusOver(voltage) | Limit::BusUnder(voltage) => {
-                (nano(voltage.volts()), super::BUS_LSB_NANOVOLT, 0, i64::from(i16::MAX))
+                (voltage.volts(), volt_step(BUS_LSB_NANOVOLT), 0, i64::from(i16::MAX))
             }
-            Limit::PowerOver(power) => (
-                nano(power.watts()),
-                super::POWER_STEPS * calibration.current_lsb_nanoamp(),
-                0,
-                i64::from(u16::MAX),
-            ),
-            Limit::Ready => (0, 1, 0, 0),
+            Limit::PowerOver(power) => {
+                (power.watts(), POWER_STEPS * calibration.current_lsb_picoamp(), 0, i64::from(u16::MAX))
+            }
+            Limit::Ready => return Ok(0),
         };
-        let steps = rounded(i128::from(nano_units), step);
-        if !self.is_number() || !(least..=most).contains(&steps) {
-            let unit = |steps: i64| (steps * step) as f64 / 1e9;
-            return Err(LimitError { limit: self.limit, least: unit(least), most: unit(most) });
+        let steps = rounded(i128::from(nano(asked)) * i128::from(PICO_TO_NANO), step);
+        if !asked.is_finite() || !(least..=most).contains(&steps) {
+            let [least, most] = [least, most].map(|steps| (steps * step) as f64 / 1e12);
+            return Err(LimitError { limit: self.limit, least, most });
         }
         // The low 16 bits: two's complement for the shunt's limits.
         Ok(steps as u16)
-    }
-
-    /// Whether the limit is a finite number.
-    fn is_number(&self) -> bool {
-        match self.limit {
-            Limit::ShuntOver(voltage)
-            | Limit::ShuntUnder(voltage)
-            | Limit::BusOver(voltage)
-            | Limit::BusUnder(voltage) => voltage.is_finite(),
-            Limit::PowerOver(power) => power.is_finite(),
-            Limit::Ready => true,
-        }
     }
 }
 
