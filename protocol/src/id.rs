@@ -160,3 +160,41 @@ impl fmt::Display for OrderId {
         write!(f, "{}.{}", self.term, self.generation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_hold_nothing_that_upsets_a_terminal_a_path_or_a_label() {
+        for good in ["pi-4", "pi-4.attic", "0", "Web_1"] {
+            assert_eq!(good.parse::<NodeName>().unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "..", "-x", "_x", "a b", "a/b", "a\n", "\u{1b}[2J", "pi-ä", "a:b", "a\"b"] {
+            assert!(bad.parse::<NodeName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_is_taken_and_a_longer_one_is_not() {
+        let text = [b'a'; SupplyName::LENGTH_MAX + 1];
+        let text = core::str::from_utf8(&text).unwrap();
+        assert!(text[1..].parse::<SupplyName>().is_ok());
+        assert_eq!(text.parse::<SupplyName>(), Err(NameError { length_max: SupplyName::LENGTH_MAX }));
+    }
+
+    #[test]
+    fn a_name_from_the_wire_is_held_to_the_same_rule() {
+        let mut bytes = [0; 16];
+        let bad = postcard::to_slice("../etc", &mut bytes).unwrap();
+        assert!(postcard::from_bytes::<NodeName>(bad).is_err());
+    }
+
+    #[test]
+    fn orders_are_newer_by_term_first() {
+        let id = |term, generation| OrderId { term: Term(term), generation: Generation(generation) };
+        assert!(id(2, 1) > id(1, 900));
+        assert!(id(2, 2) > id(2, 1));
+        assert_eq!(Term(u64::MAX).next(), Term(u64::MAX), "and the last term has no next");
+    }
+}

@@ -202,3 +202,108 @@ impl fmt::Display for OrderReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Generation, Term};
+
+    #[track_caller]
+    fn assert_shown(value: &dyn fmt::Display, text: &str) {
+        let mut shown = heapless::String::<160>::new();
+        fmt::Write::write_fmt(&mut shown, format_args!("{value}")).unwrap();
+        assert_eq!(shown, text);
+    }
+
+    const HELD: Seconds = Seconds(600);
+
+    fn order_id() -> OrderId {
+        OrderId { term: Term(7), generation: Generation(300) }
+    }
+
+    #[test]
+    fn a_threshold_crossed_is_shown_with_both_numbers_and_its_time() {
+        let (soc, threshold) = (Soc::from_percent(54.23), Soc::from_percent(55.0));
+        assert_shown(
+            &Reason::SocBelow { soc, threshold, held: HELD },
+            "SoC 54.2 % (lower bound) < 55 % for 10 min",
+        );
+        let (low, high) = (Voltage::from_volts(12.023), Voltage::from_volts(12.1));
+        assert_shown(
+            &Reason::VoltageBelow { compensated: low, threshold: high, held: Seconds(30) },
+            "12.02 V compensated < 12.10 V for 30 s",
+        );
+        assert_shown(
+            &Reason::VoltageCollapsed { voltage: low, threshold: high, held: Seconds(10) },
+            "12.02 V < 12.10 V for 10 s",
+        );
+        let (left, least) = (Seconds(5220), Seconds(5400));
+        assert_shown(
+            &Reason::TimeToEmptyBelow { time_to_empty: left, threshold: least, held: HELD },
+            "empty in 87 min (lower bound) < 90 min for 10 min",
+        );
+        let (temperature, threshold) = (Temperature::from_celsius(81.25), Temperature::from_celsius(80.0));
+        assert_shown(&Reason::Hot { temperature, threshold }, "CPU at 81.2 C > 80.0 C");
+    }
+
+    #[test]
+    fn a_missing_reading_is_shown_with_its_cause() {
+        assert_shown(
+            &Reason::NoReading { fault: Fault::NoAcknowledge, age: Seconds(31) },
+            "no reading for 31 s: the chip does not answer (NAK)",
+        );
+        assert_shown(&Reason::RailLow { held: Seconds(4) }, "5 V rail under 4.63 V for 4 s");
+    }
+
+    #[test]
+    fn what_needs_no_number_is_shown_in_words() {
+        assert_shown(&Reason::Clear, "nothing to save");
+        assert_shown(&Reason::SocUnknown, "state of charge not known yet");
+        assert_shown(&Reason::Resumed { stage: Stage::Shed }, "resumed in shed after a restart");
+    }
+
+    #[test]
+    fn recovery_is_shown_with_or_without_a_state_of_charge() {
+        let compensated = Voltage::from_volts(12.61);
+        assert_shown(
+            &Reason::Recovered { soc: Some(Soc::from_percent(62.5)), compensated, held: HELD },
+            "recovered: SoC 62.5 % (lower bound), 12.61 V compensated, for 10 min",
+        );
+        assert_shown(
+            &Reason::Recovered { soc: None, compensated, held: HELD },
+            "recovered: 12.61 V compensated, for 10 min",
+        );
+        assert_shown(
+            &Reason::BackingOff { relapses: 3, wait: Seconds(3600) },
+            "recovered and fell back 3 times: waits another 60 min",
+        );
+    }
+
+    #[test]
+    fn an_order_is_shown_with_its_plan_and_the_leaders_reason() {
+        let shown = |why, text: &str| assert_shown(&Reason::Ordered { order: order_id(), why }, text);
+        shown(OrderReason::EnoughEnergy, "order 7.300: the supply has energy enough");
+        shown(OrderReason::Operator, "order 7.300: a person ordered it");
+        shown(
+            OrderReason::SupplyUnknown { age: Seconds(310) },
+            "order 7.300: the supply's state is unknown for 5 min 10 s",
+        );
+        shown(
+            OrderReason::SupplyLow {
+                soc: Soc::from_percent(54.3),
+                threshold: Soc::from_percent(57.0),
+                place: 3,
+                of: 10,
+            },
+            "order 7.300: supply at 54.3 % (lower bound) < 57.0 %, turn 3 of 10",
+        );
+        shown(
+            OrderReason::Waiting { turn_of: "pi-3".parse().unwrap(), place: 2 },
+            "order 7.300: pi-3 recovers first, this node is number 2",
+        );
+        shown(
+            OrderReason::SupplyShort { time_to_empty: HELD, threshold: Seconds(5400), place: 1, of: 4 },
+            "order 7.300: supply empty in 10 min (lower bound) < 90 min, turn 1 of 4",
+        );
+    }
+}

@@ -138,3 +138,35 @@ impl FromStr for Class {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_is_climbed_and_descended_one_rung_at_a_time() {
+        for pair in Stage::ALL.windows(2) {
+            assert!(pair[0] < pair[1], "the more careful stage is the greater");
+            assert_eq!(pair[0].climb(), pair[1]);
+            assert_eq!(pair[1].descend(), pair[0]);
+        }
+        assert_eq!(Stage::Halt.climb(), Stage::Halt);
+        assert_eq!(Stage::Normal.descend(), Stage::Normal);
+    }
+
+    #[test]
+    fn a_class_is_read_from_the_name_that_it_shows() {
+        for class in [Class::Deferrable, Class::Standard, Class::Critical] {
+            assert_eq!(class.name().parse(), Ok(class));
+        }
+        for bad in ["", "Critical", "critical ", "important"] {
+            assert_eq!(bad.parse::<Class>(), Err(ParseClassError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_matters_less_comes_first() {
+        assert!(Class::Deferrable < Class::Standard && Class::Standard < Class::Critical);
+        assert_eq!(Class::default(), Class::Standard, "no label");
+    }
+}

@@ -93,3 +93,50 @@ impl fmt::Display for Seconds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(seconds: u32) -> heapless::String<24> {
+        let mut text = heapless::String::new();
+        fmt::Write::write_fmt(&mut text, format_args!("{}", Seconds(seconds))).unwrap();
+        text
+    }
+
+    #[test]
+    fn spans_are_shown_as_a_person_would_say_them() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (150, "2 min 30 s"),
+            (601, "10 min"),
+            (7199, "119 min"),
+            (7200, "2 h"),
+            (22_800, "6 h 20 min"),
+            (172_799, "47 h 59 min"),
+            (172_800, "2 d 0 h"),
+            (273_600, "3 d 4 h"),
+            (u32::MAX, "49710 d 6 h"),
+        ] {
+            assert_eq!(shown(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_reached_and_not_passed() {
+        let end = Uptime::from_millis(u64::MAX);
+        assert_eq!(end + Duration::from_secs(1), end);
+        assert_eq!(Uptime::START + Duration::MAX, end);
+        assert_eq!(Uptime::from_secs(u64::MAX), end);
+        assert_eq!(Seconds::from(Duration::MAX), Seconds(u32::MAX));
+    }
+
+    #[test]
+    fn no_time_has_passed_since_the_future() {
+        let (earlier, later) = (Uptime::from_secs(10), Uptime::from_secs(13));
+        assert_eq!(later - earlier, Duration::from_secs(3));
+        assert_eq!(earlier.since(later), Duration::ZERO);
+    }
+}
