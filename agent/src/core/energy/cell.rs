@@ -1,0 +1,147 @@
+//! What the terminals of a battery of this kind show: the datasheet as an equation.
+//!
+//! Under a discharge the terminals show the rest voltage, less the drop over the resistance, less the knee: near its
+//! end the voltage of every battery falls to the end of discharge that defines its capacity. Where that end lies
+//! depends on rate and temperature: the last amp-hours of a cold or hard-driven battery cannot be drawn.
+
+use hardware::battery::{Chemistry, Usual};
+use libm::{exp, log, sqrt};
+
+use super::drift::Wander;
+use crate::config::Battery;
+
+/// Rate at which a label's capacity holds, in parts of the capacity an hour (C/20).
+const LABEL_RATE: f64 = 0.05;
+/// How broad the knee of a lead-acid battery is, in parts of its capacity.
+pub(super) const KNEE_WIDTH: f64 = 0.05;
+/// Above this rest voltage the plateau of LiFePO4 begins: its height says nothing of the charge.
+const PLATEAU: f64 = 13.05;
+
+/// The battery as an equation. Plain numbers in volts, amperes, ohms, amp-hours, parts of the capacity.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    pub(super) chemistry: Chemistry,
+    pub(super) usual: &'static Usual,
+    /// The label's capacity, Ah.
+    pub(super) label: f64,
+    /// Resistance of a new one at 25 C, ohms.
+    pub(super) resistance: f64,
+    /// Where the load is cut, V: the configured one, or the end of discharge.
+    pub(super) cutoff: f64,
+    /// How deep the knee drops below the rest voltage at the end of discharge, V.
+    knee: f64,
+}
+
+/// The hidden shape of one hypothesis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// Breadth of the knee, against [`KNEE_WIDTH`].
+    pub(super) knee: f64,
+    /// How far the usable end lies off the datasheet's, in standard deviations.
+    pub(super) end: f64,
+}
+
+impl Cell {
+    pub(super) fn new(battery: &Battery) -> Self {
+        let usual = battery.chemistry.usual();
+        let resistance =
+            battery.resistance.unwrap_or_else(|| battery.chemistry.resistance(battery.capacity)).ohms();
+        let empty = usual.empty.volts();
+        Self {
+            chemistry: battery.chemistry,
+            usual,
+            label: battery.capacity.amp_hours().max(0.1),
+            resistance,
+            cutoff: battery.cutoff.map_or(empty, |cut| cut.volts().max(empty)),
+            knee: usual.rest.volts()[0] - empty - 0.06,
+        }
+    }
+
+    pub(super) fn is_lead(&self) -> bool {
+        self.chemistry.is_lead_acid()
+    }
+
+    /// Whether such a voltage under a discharge can say something. Above its plateau LiFePO4 shows what is left of the
+    /// last charge.
+    pub(super) fn tells(&self, volts: f64) -> bool {
+        self.is_lead() || volts < PLATEAU + 0.3
+    }
+
+    /// How much more it resists at this temperature than at 25 C.
+    pub(super) fn resistance_factor(&self, celsius: f64) -> f64 {
+        let below = (25.0 - celsius).clamp(-20.0, 50.0);
+        let per_kelvin = self.usual.resistance_per_kelvin;
+        if below > 0.0 { 1.0 + per_kelvin * below } else { 1.0 + 0.5 * per_kelvin * below }
+    }
+
+    /// How far this battery's voltage may wander off its datasheet as its charge changes.
+    pub(super) fn wander(&self) -> Wander {
+        // The height of the plateau says nothing of the knee.
+        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.1 } }
+    }
+
+    /// How much more it wanders at this temperature: datasheets say little of the cold.
+    pub(super) fn wander_factor(celsius: f64) -> f64 {
+        1.0 + 0.06 * (22.0 - celsius).clamp(0.0, 30.0)
+    }
+
+    /// State of charge at which a new battery reaches its end of discharge, at this rate (parts an hour) and
+    /// temperature. Zero at the label's conditions.
+    pub(super) fn end(&self, rate: f64, celsius: f64) -> f64 {
+        let ratio = (rate / LABEL_RATE).clamp(0.02, 100.0);
+        let exponent = self.usual.peukert - 1.0;
+        // Below the label's rate the gain is known to be small.
+        let peukert = exp(-log(ratio) * exponent).min(1.01);
+        let cold = self.usual.capacity_per_kelvin * (25.0 - celsius).clamp(-10.0, 45.0);
+        let cold = if cold > 0.0 { (cold * sqrt(ratio)).min(0.6) } else { 0.0 };
+        (1.0 - peukert * (1.0 - cold)).clamp(-0.02, 0.9)
+    }
+
+    /// The usable end of one hypothesis.
+    pub(super) fn end_of(&self, shape: Shape, end: f64) -> f64 {
+        end + shape.end * (0.01 + 0.25 * end.abs())
+    }
+
+    /// Rest voltage and knee of a hypothesis at a state of charge; the resistance's drop comes off it.
+    pub(super) fn voltage(&self, soc: f64, shape: Shape, end: f64) -> f64 {
+        let end = self.end_of(shape, end);
+        if self.is_lead() {
+            let place = (soc - end) / (KNEE_WIDTH * shape.knee);
+            let knee = if place > 12.0 { 0.0 } else { self.knee * exp(-place.max(-1.0)) };
+            self.table(soc) - knee
+        } else {
+            // Its table ends at the end of discharge already; the knee is stretched instead.
+            let above = (soc - end) / (1.0 - end);
+            self.table(above / (0.6 + 0.4 * shape.knee)).min(PLATEAU)
+        }
+    }
+
+    /// The datasheet's rest voltage, run on straight below empty.
+    pub(super) fn table(&self, soc: f64) -> f64 {
+        let volts = self.usual.rest.volts();
+        let last = volts.len() - 1;
+        let place = soc.min(1.0) * last as f64;
+        let below = (place.max(0.0) as usize).min(last - 1);
+        volts[below] + (place - below as f64) * (volts[below + 1] - volts[below])
+    }
+
+    /// Where this hypothesis is empty for a load: at its usable end, or earlier where the cut-off is higher.
+    ///
+    /// `offset` is what the terminals show above the equation, `drop` what the resistance takes.
+    pub(super) fn empty_at(&self, shape: Shape, end: f64, offset: f64, drop: f64) -> f64 {
+        let usable = self.end_of(shape, end);
+        if self.cutoff <= self.usual.empty.volts() + 0.02 {
+            return usable;
+        }
+        let (mut low, mut high) = (usable, 1.0);
+        for _ in 0..12 {
+            let middle = 0.5 * (low + high);
+            if self.voltage(middle, shape, end) + offset - drop > self.cutoff {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        0.5 * (low + high)
+    }
+}

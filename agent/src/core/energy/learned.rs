@@ -1,0 +1,57 @@
+//! What the estimator carries over a restart.
+
+use protocol::Soc;
+use serde::{Deserialize, Serialize};
+
+use super::bank::{Belief, SIZES};
+
+/// State of charge, capacity, resistance and sensor errors, as far as they were learned. Opaque to all but the
+/// estimator; a few dozen bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Learned {
+    /// Best state of charge when it was written; `None` when it was not known.
+    pub soc: Option<Soc>,
+    /// One standard deviation of it, in parts of the capacity.
+    pub(super) spread: f32,
+    /// Capacity in parts of the label's, at evenly spaced probabilities.
+    pub(super) sizes: [f32; SIZES],
+    /// Steady voltage offset and its spread, V.
+    pub(super) offset: [f32; 2],
+    /// Resistance in parts of the datasheet's: quick, slow, spread.
+    pub(super) resistance: [f32; 3],
+    /// What the current reads when nothing flows, with losses nobody else accounts for, A.
+    pub(super) leak: f32,
+    /// Whether the shunt was found wired the other way round.
+    pub(super) reversed: bool,
+}
+
+impl Learned {
+    /// What it says of capacity and errors, `wander` being the datasheet's spread in volts: an offset learned at one
+    /// state of charge holds only so far at another. `None` when it cannot have been written by an estimator.
+    pub(super) fn belief(&self, wander: f64) -> Option<Belief> {
+        let sizes = self.sizes.map(f64::from);
+        let sane = sizes.is_sorted() && sizes.iter().all(|size| (0.1..=2.0).contains(size));
+        let [offset, spread] = self.offset.map(f64::from);
+        let [quick, slow, loose] = self.resistance.map(f64::from);
+        let sane = sane && offset.abs() < 2.0 && spread.is_finite() && quick.is_finite() && slow.is_finite();
+        sane.then(|| Belief {
+            sizes,
+            offset: (offset, spread.clamp(0.3 * wander, 1.0)),
+            resistance: (quick.clamp(0.1, 20.0), slow.clamp(0.0, 20.0), loose.clamp(0.05, 1.0)),
+        })
+    }
+
+    /// Writes down a belief.
+    pub(super) fn of(belief: &Belief, soc: Option<Soc>, spread: f64, leak: f64, reversed: bool) -> Self {
+        let (quick, slow, loose) = belief.resistance;
+        Self {
+            soc,
+            spread: spread as f32,
+            sizes: belief.sizes.map(|size| size as f32),
+            offset: [belief.offset.0 as f32, belief.offset.1 as f32],
+            resistance: [quick as f32, slow as f32, loose as f32],
+            leak: leak as f32,
+            reversed,
+        }
+    }
+}

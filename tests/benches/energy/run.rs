@@ -1,0 +1,96 @@
+//! The agent's own estimator, fed with a trace as the agent feeds it.
+
+use agent::config::Battery;
+use agent::core::energy::{Advisory, Estimator, Learned};
+use agent::core::reading::Sample;
+use hardware::battery::Chemistry;
+use protocol::report::Basis;
+use protocol::{Charge, Current, Power, Soc, Temperature, Uptime, Voltage};
+
+use super::baseline::{Baseline, Counter};
+use super::score::{Estimate, Score};
+use super::trace::{Row, Trace};
+
+/// What the user configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub chemistry: Chemistry,
+    pub label: f64,
+    /// The state of charge that a person vouches for, if one does.
+    pub soc: Option<f64>,
+}
+
+impl Known {
+    pub fn battery(&self) -> Battery {
+        Battery {
+            chemistry: self.chemistry,
+            capacity: Charge::from_amp_hours(self.label),
+            cutoff: None,
+            resistance: None,
+            load_max: Power::from_watts(50.0),
+            temperature: Temperature::from_celsius(25.0),
+        }
+    }
+}
+
+/// What one run gave.
+#[derive(Debug)]
+pub struct Outcome {
+    pub score: Score,
+    pub learned: Learned,
+    pub advisories: Vec<Advisory>,
+}
+
+pub fn sample(row: &Row) -> Sample {
+    Sample {
+        voltage: Voltage::from_volts(row.volts),
+        current: Some(Current::from_amps(row.amps)),
+        temperature: Some(Temperature::from_celsius(row.celsius)),
+        raw: 0,
+    }
+}
+
+/// Runs the agent's estimator over a trace; errors count from `settle_hours` on.
+pub fn estimator(
+    trace: &Trace,
+    known: Known,
+    learned: Option<&Learned>,
+    settle_hours: f64,
+    mut watch: impl FnMut(&Row, &Estimate),
+) -> Outcome {
+    let mut estimator = Estimator::new(known.battery(), learned, None);
+    if let Some(soc) = known.soc {
+        estimator.assume_soc(Soc::from_fraction(soc));
+    }
+    let mut score = Score::default();
+    let begin = trace.rows.first().map_or(0.0, |row| row.seconds);
+    for row in &trace.rows {
+        let now = Uptime::from_millis(((row.seconds - begin) * 1000.0) as u64);
+        estimator.observe(now, &sample(row));
+        let energy = estimator.energy(now);
+        let estimate = Estimate {
+            soc: energy.soc.filter(|_| energy.basis != Basis::Unknown).map(|band| band.best.fraction()),
+            band: energy.soc.map(|band| (band.low.fraction(), band.high.fraction())),
+            seconds_left: energy.time_to_empty.map(|time| f64::from(time.best.0)),
+        };
+        watch(row, &estimate);
+        if row.seconds - begin >= settle_hours * 3600.0 {
+            score.add(row, &estimate);
+        }
+    }
+    Outcome { score, learned: estimator.learned(), advisories: estimator.advisories().collect() }
+}
+
+/// Runs a simple way over the same rows.
+pub fn baseline(trace: &Trace, known: Known, kind: Baseline, settle_hours: f64) -> Score {
+    let mut counter = Counter::new(kind, known.chemistry.usual(), known.label, known.soc.unwrap_or(0.5));
+    let mut score = Score::default();
+    let begin = trace.rows.first().map_or(0.0, |row| row.seconds);
+    for row in &trace.rows {
+        let estimate = counter.observe(row);
+        if row.seconds - begin >= settle_hours * 3600.0 {
+            score.add(row, &estimate);
+        }
+    }
+    score
+}
