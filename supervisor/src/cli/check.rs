@@ -1,0 +1,23 @@
+//! `heliostat check`: proves a config file without running anything.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+pub(super) use super::serve::Args;
+
+/// Says what would run, or what is wrong.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.config()?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "The config is sound.")?;
+    writeln!(out, "  agents connect to   {}", config.listen)?;
+    writeln!(out, "  operators ask on    {}", config.socket.display())?;
+    writeln!(out, "  journal             {}", config.journal_path().display())?;
+    let host = config.settings.host.map_or_else(|| "unknown".to_owned(), |host| host.to_string());
+    writeln!(out, "  runs on node        {host}")?;
+    for (name, supply) in &config.settings.supplies {
+        let count = supply.nodes.len();
+        writeln!(out, "  supply {name}: {}, {count} expected node(s)", supply.chemistry)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,71 @@
+//! What a person types.
+
+#![expect(clippy::disallowed_methods, reason = "the command line reads files and the environment")]
+
+mod check;
+mod events;
+mod look;
+mod place;
+mod serve;
+mod status;
+mod why;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Keeps services running while the energy behind them comes and goes.
+///
+/// New here? `heliostat demo` shows two days of ten nodes on one simulated battery in about a minute.
+#[derive(Debug, Parser)]
+#[command(name = "heliostat", version, max_term_width = 80)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the supervisor
+    Serve(serve::Args),
+    /// Show the fleet
+    Status(status::Args),
+    /// Show what was seen and decided
+    Events(events::Args),
+    /// Explain one node: its stage, its order, what would change them
+    Why(why::Args),
+    /// Prove a config file without running anything
+    Check(check::Args),
+}
+
+/// Runs what was typed.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Events(args)) => events::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
+        Some(Command::Check(args)) => check::run(args),
+        None => help(),
+    };
+    match result {
+        Ok(code) => code,
+        // The reader of our output left (`heliostat events | head`): that is no error.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("heliostat: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> anyhow::Result<ExitCode> {
+    write!(io::stdout(), "{}", Cli::command().render_long_help())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+}

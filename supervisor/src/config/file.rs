@@ -1,0 +1,352 @@
+//! The file's shape, and what is proved of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::{Current, NodeName, Stage, SupplyName};
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Config, Given, LISTEN_DEFAULT, Places};
+use crate::core::Settings;
+use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds};
+
+/// Why the file cannot be gone by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is no TOML, a key is not known, or a value is not of its kind.
+    #[error("{file}: {message}", file = file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// In the words of the reader, with line and key.
+        message: String,
+    },
+    /// A number is outside what makes sense.
+    #[error("{file}: {key} = {found}: must be {least} to {most}", file = file.display())]
+    Range {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is written.
+        found: String,
+        /// The least that makes sense.
+        least: String,
+        /// The most.
+        most: String,
+    },
+    /// Two numbers contradict each other.
+    #[error("{file}: {key} = {found} contradicts {other}: {rule}", file = file.display())]
+    Contradiction {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is written.
+        found: String,
+        /// The other key and its value.
+        other: String,
+        /// What must hold.
+        rule: &'static str,
+    },
+    /// Other hosts could reach the supervisor, and nothing protects the links yet.
+    #[error(
+        "{file}: listen = \"{address}\" is open to other hosts without encryption; \
+         use 127.0.0.1, or say plaintext = true if the network is yours alone",
+        file = file.display()
+    )]
+    Plaintext {
+        /// The file.
+        file: PathBuf,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A supply is named twice.
+    #[error("{file}: [[supply]] name = \"{name}\" is there twice", file = file.display())]
+    Twice {
+        /// The file.
+        file: PathBuf,
+        /// The supply.
+        name: SupplyName,
+    },
+}
+
+/// The file as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    plaintext: bool,
+    data: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    node: Option<NodeName>,
+    #[serde(default)]
+    links: LinksTable,
+    #[serde(default)]
+    orders: OrdersTable,
+    #[serde(default)]
+    journal: JournalTable,
+    #[serde(default)]
+    plan: PlanTable,
+    #[serde(default, rename = "supply")]
+    supplies: Vec<SupplyTable>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinksTable {
+    max: Option<u32>,
+    hello_timeout: Option<Span>,
+    late_after: Option<u32>,
+    lost_after: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrdersTable {
+    valid_for: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct JournalTable {
+    rows_max: u32,
+}
+
+impl Default for JournalTable {
+    fn default() -> Self {
+        // At about 300 bytes a record: 30 MB, and months of decisions.
+        Self { rows_max: 100_000 }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanTable {
+    lead_points: Option<f64>,
+    stagger_points: Option<f64>,
+    shed_dwell: Option<Span>,
+    recover_hold: Option<Span>,
+    settle: Option<Span>,
+    wake_interval: Option<Span>,
+    wake_hold: Option<Span>,
+    wake_surplus: Option<Current>,
+    off_min: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SupplyTable {
+    name: SupplyName,
+    #[serde(default)]
+    chemistry: Chemistry,
+    #[serde(default)]
+    nodes: BTreeSet<NodeName>,
+}
+
+/// A duration as a person writes it: `"90 s"`, `"10 min"`, `"1h 30m"`.
+#[derive(Debug, Clone, Copy)]
+struct Span(Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(&text).map(Self).map_err(|_| {
+            let wanted = "a duration like \"90 s\", \"10 min\" or \"1h 30m\"";
+            de::Error::invalid_value(de::Unexpected::Str(&text), &wanted)
+        })
+    }
+}
+
+pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, ConfigError> {
+    let table: File = toml::from_str(text).map_err(|error| ConfigError::Syntax {
+        file: file.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })?;
+    let places = match &given.data {
+        Some(data) => Places::in_folder(data),
+        None => given.places.clone(),
+    };
+    let plaintext = table.plaintext;
+    let settings = settings(&table, &given, &Prover { file })?;
+    let listen = match given.listen.or(table.listen) {
+        Some(listen) => listen,
+        None => default_listen(),
+    };
+    if !listen.ip().is_loopback() && !plaintext {
+        return Err(ConfigError::Plaintext { file: file.to_owned(), address: listen });
+    }
+    let in_file = table.data.as_deref().map(Places::in_folder).filter(|_| given.data.is_none());
+    Ok(Config {
+        listen,
+        data: in_file.as_ref().map_or(places.data, |places| places.data.clone()),
+        socket: given
+            .socket
+            .or_else(|| table.socket.filter(|_| given.data.is_none()))
+            .unwrap_or_else(|| in_file.map_or(places.socket, |places| places.socket)),
+        journal_rows_max: table.journal.rows_max,
+        settings,
+    })
+}
+
+fn default_listen() -> SocketAddr {
+    // The constant is an address: a test holds it.
+    LISTEN_DEFAULT.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn settings(table: &File, given: &Given, prove: &Prover<'_>) -> Result<Settings, ConfigError> {
+    let defaults = Settings::default();
+    let links = &table.links;
+    let max = links.max.unwrap_or(128);
+    prove.range("links.max", max, &(1..=10_000))?;
+    prove.range("journal.rows_max", table.journal.rows_max, &(1_000..=100_000_000))?;
+    let late_after = links.late_after.unwrap_or(defaults.late_after);
+    let lost_after = links.lost_after.unwrap_or(defaults.lost_after);
+    prove.range("links.late_after", late_after, &(1..=100))?;
+    if lost_after <= late_after {
+        let rule = "a node is late before it is lost";
+        let other = format!("links.late_after = {late_after}");
+        return Err(prove.contradiction("links.lost_after", lost_after.to_string(), other, rule));
+    }
+    let order_valid = span(table.orders.valid_for, defaults.order_valid);
+    let minutes = |from: u64, to: u64| Duration::from_mins(from)..=Duration::from_mins(to);
+    prove.span("orders.valid_for", order_valid, &minutes(1, 24 * 60))?;
+    let hello_timeout = span(links.hello_timeout, defaults.hello_timeout);
+    prove.span("links.hello_timeout", hello_timeout, &(Duration::from_secs(1)..=Duration::from_mins(5)))?;
+    Ok(Settings {
+        host: table.node.clone().or_else(|| given.host.clone()),
+        links_max: max as usize,
+        hello_timeout,
+        late_after,
+        lost_after,
+        order_valid,
+        plan: plan(&table.plan, prove)?,
+        supplies: supplies(&table.supplies, prove)?,
+        ..defaults
+    })
+}
+
+fn span(written: Option<Span>, default: Duration) -> Duration {
+    written.map_or(default, |span| span.0)
+}
+
+fn supplies(
+    tables: &[SupplyTable],
+    prove: &Prover<'_>,
+) -> Result<BTreeMap<SupplyName, SupplySettings>, ConfigError> {
+    let mut supplies = BTreeMap::new();
+    for table in tables {
+        let settings = SupplySettings { chemistry: table.chemistry, nodes: table.nodes.clone() };
+        if supplies.insert(table.name.clone(), settings).is_some() {
+            return Err(ConfigError::Twice { file: prove.file.to_owned(), name: table.name.clone() });
+        }
+    }
+    Ok(supplies)
+}
+
+fn plan(table: &PlanTable, prove: &Prover<'_>) -> Result<PlanSettings, ConfigError> {
+    let defaults = PlanSettings::default();
+    let plan = PlanSettings {
+        lead_points: table.lead_points.unwrap_or(defaults.lead_points),
+        stagger_points: table.stagger_points.unwrap_or(defaults.stagger_points),
+        shed_dwell: span(table.shed_dwell, defaults.shed_dwell),
+        recover_hold: span(table.recover_hold, defaults.recover_hold),
+        settle: span(table.settle, defaults.settle),
+        wake_interval: span(table.wake_interval, defaults.wake_interval),
+        wake_hold: span(table.wake_hold, defaults.wake_hold),
+        wake_surplus: table.wake_surplus.unwrap_or(defaults.wake_surplus),
+        off_min: span(table.off_min, defaults.off_min),
+        ..defaults
+    };
+    let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
+    prove.span("plan.shed_dwell", plan.shed_dwell, &(second..=hour))?;
+    prove.span("plan.recover_hold", plan.recover_hold, &(second..=hour * 24))?;
+    prove.span("plan.settle", plan.settle, &(second..=hour))?;
+    // Ten boards that boot at once pull the rail under 4.63 V: never faster than one a minute.
+    prove.span("plan.wake_interval", plan.wake_interval, &(Duration::from_mins(1)..=hour))?;
+    prove.span("plan.wake_hold", plan.wake_hold, &(second..=hour * 24))?;
+    prove.span("plan.off_min", plan.off_min, &(Duration::from_mins(1)..=hour * 24))?;
+    prove.points("plan.lead_points", plan.lead_points)?;
+    prove.points("plan.stagger_points", plan.stagger_points)?;
+    prove_stages_apart(&plan, prove)?;
+    Ok(plan)
+}
+
+/// The first turn of one stage must come after the last turn of the stage before: leads and turns fit between.
+fn prove_stages_apart(plan: &PlanSettings, prove: &Prover<'_>) -> Result<(), ConfigError> {
+    let thresholds = Thresholds::for_chemistry(Chemistry::Flooded);
+    let enters: Vec<_> = Stage::ALL.iter().filter_map(|stage| thresholds.enter(*stage)).collect();
+    let gap = enters.windows(2).map(|pair| pair[0].points_above(pair[1])).fold(f64::INFINITY, f64::min);
+    let span = plan.lead_points + plan.stagger_points_max;
+    if span < gap {
+        return Ok(());
+    }
+    Err(prove.contradiction(
+        "plan.lead_points",
+        plan.lead_points.to_string(),
+        format!("the {gap} points between two stages, of which the turns take {}", plan.stagger_points_max),
+        "lead and turns together must fit between two stages",
+    ))
+}
+
+/// Knows the file, for the errors.
+struct Prover<'a> {
+    file: &'a Path,
+}
+
+impl Prover<'_> {
+    fn range(&self, key: &'static str, found: u32, range: &RangeInclusive<u32>) -> Result<(), ConfigError> {
+        if range.contains(&found) {
+            return Ok(());
+        }
+        Err(self.out_of_range(key, &found, range.start(), range.end()))
+    }
+
+    fn span(
+        &self,
+        key: &'static str,
+        found: Duration,
+        range: &RangeInclusive<Duration>,
+    ) -> Result<(), ConfigError> {
+        if range.contains(&found) {
+            return Ok(());
+        }
+        let words = |span: Duration| protocol::Seconds::from(span).to_string();
+        Err(self.out_of_range(key, &words(found), &words(*range.start()), &words(*range.end())))
+    }
+
+    /// Points of state of charge: none, or up to ten.
+    fn points(&self, key: &'static str, found: f64) -> Result<(), ConfigError> {
+        if (0.0..=10.0).contains(&found) { Ok(()) } else { Err(self.out_of_range(key, &found, &0, &10)) }
+    }
+
+    fn out_of_range(
+        &self,
+        key: &'static str,
+        found: &dyn ToString,
+        least: &dyn ToString,
+        most: &dyn ToString,
+    ) -> ConfigError {
+        ConfigError::Range {
+            file: self.file.to_owned(),
+            key,
+            found: found.to_string(),
+            least: least.to_string(),
+            most: most.to_string(),
+        }
+    }
+
+    fn contradiction(
+        &self,
+        key: &'static str,
+        found: String,
+        other: String,
+        rule: &'static str,
+    ) -> ConfigError {
+        ConfigError::Contradiction { file: self.file.to_owned(), key, found, other, rule }
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use super::*;
+use crate::core::settings::Chemistry;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    let given = Given { places: Places::of_system(), ..Given::default() };
+    Config::parse(text, Path::new("supervisor.toml"), given)
+}
+
+/// The error's words hold all of these.
+fn assert_refused(text: &str, words: &[&str]) {
+    let error = parse(text).expect_err(text).to_string();
+    for word in words.iter().chain(&["supervisor.toml"]) {
+        assert!(error.contains(word), "{error:?} lacks {word:?}");
+    }
+}
+
+#[test]
+fn an_empty_file_serves_this_host_only() {
+    let config = parse("").unwrap();
+    assert_eq!(config.listen, LISTEN_DEFAULT.parse().unwrap());
+    assert!(config.listen.ip().is_loopback());
+    assert_eq!(config.journal_path(), Path::new("/var/lib/heliostat/journal.db"));
+    assert_eq!(config.socket, Path::new("/run/heliostat/supervisor.sock"));
+    assert_eq!(config.settings, crate::core::Settings::default());
+}
+
+#[test]
+fn a_full_file_is_taken_as_written() {
+    let config = parse(
+        r#"
+        listen = "192.168.7.1:7464"
+        plaintext = true
+        data = "/srv/heliostat"
+        node = "pi1"
+        [links]
+        max = 20
+        [orders]
+        valid_for = "5 min"
+        [plan]
+        lead_points = 2.0
+        wake_interval = "2 min"
+        [[supply]]
+        name = "garage"
+        chemistry = "lifepo4"
+        nodes = ["pi1", "pi2"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.socket, Path::new("/srv/heliostat/supervisor.sock"));
+    assert_eq!(config.settings.links_max, 20);
+    assert_eq!(config.settings.order_valid, Duration::from_mins(5));
+    assert_eq!(config.settings.host, "pi1".parse().ok());
+    let garage = &config.settings.supplies[&"garage".parse().unwrap()];
+    assert_eq!((garage.chemistry, garage.nodes.len()), (Chemistry::LiFePO4, 2));
+}
+
+#[test]
+fn the_command_line_goes_before_the_file() {
+    let given = Given {
+        listen: "127.0.0.1:0".parse().ok(),
+        data: Some("/tmp/x".into()),
+        places: Places::of_system(),
+        ..Given::default()
+    };
+    let text = "listen = \"127.0.0.1:9\"\ndata = \"/srv\"\nsocket = \"/srv/s\"";
+    let config = Config::parse(text, Path::new("f"), given).unwrap();
+    assert_eq!(config.listen.port(), 0);
+    assert_eq!(
+        (config.data.as_path(), config.socket.as_path()),
+        (Path::new("/tmp/x"), Path::new("/tmp/x/supervisor.sock"))
+    );
+}
+
+#[test]
+fn a_misspelt_key_is_named() {
+    assert_refused("listne = \"127.0.0.1:1\"", &["listne"]);
+    assert_refused("[plan]\nlead = 1.0", &["lead"]);
+    assert_refused("[[supply]]\nname = \"a\"\nchemistry = \"zinc\"", &["zinc", "flooded"]);
+}
+
+#[test]
+fn a_duration_without_a_unit_is_refused_with_an_example() {
+    assert_refused("[plan]\nsettle = \"90\"", &["settle", "90 s"]);
+}
+
+#[test]
+fn an_address_open_to_others_needs_plaintext() {
+    assert_refused("listen = \"0.0.0.0:7464\"", &["0.0.0.0:7464", "plaintext = true"]);
+    assert!(parse("listen = \"0.0.0.0:7464\"\nplaintext = true").is_ok());
+}
+
+#[test]
+fn contradictions_name_key_and_both_numbers() {
+    assert_refused(
+        "[links]\nlate_after = 5\nlost_after = 4",
+        &["links.lost_after = 4", "links.late_after = 5"],
+    );
+    assert_refused("[plan]\nwake_interval = \"10 s\"", &["plan.wake_interval = 10 s", "60 s"]);
+    assert_refused("[plan]\nlead_points = 6.0", &["plan.lead_points = 6", "10 points"]);
+    assert_refused("[orders]\nvalid_for = \"5 s\"", &["orders.valid_for = 5 s", "60 s"]);
+    assert_refused("[[supply]]\nname = \"a\"\n[[supply]]\nname = \"a\"", &["\"a\"", "twice"]);
+}

@@ -1,0 +1,122 @@
+//! The operator's side of the socket: asks a running supervisor.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::operator::{Answer, Request};
+
+/// A supervisor that does not answer for so long is not well.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens on the socket.
+    #[error(
+        "no supervisor answers on {path} ({source})\n\
+         start one with: heliostat serve   (or name its socket: --socket PATH)",
+        path = path.display()
+    )]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The socket may not be opened.
+    #[error("{path} may not be opened: {source}\ntry it with sudo, or join the socket's group", path = path.display())]
+    Forbidden {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection broke, or took too long.
+    #[error("the supervisor on {path} did not answer: {source}", path = path.display())]
+    Broken {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The answer is none that this program knows.
+    #[error("the supervisor's answer is not understood (another version?): {source}")]
+    Strange {
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// A connection to a running supervisor.
+#[derive(Debug)]
+pub struct Asker {
+    path: PathBuf,
+    connection: BufReader<UnixStream>,
+}
+
+impl Asker {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::NotRunning`] or [`AskError::Forbidden`].
+    pub fn connect(path: &Path) -> Result<Self, AskError> {
+        let path = path.to_owned();
+        match UnixStream::connect(&path) {
+            Ok(connection) => Ok(Self { path, connection: BufReader::new(connection) }),
+            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+                Err(AskError::Forbidden { path, source })
+            }
+            Err(source) => Err(AskError::NotRunning { path, source }),
+        }
+    }
+
+    /// Asks, and waits for the first answer.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::Broken`] or [`AskError::Strange`].
+    pub fn ask(&mut self, request: &Request) -> Result<Answer, AskError> {
+        let ask = |connection: &mut UnixStream| {
+            connection.set_read_timeout(Some(PATIENCE))?;
+            connection.set_write_timeout(Some(PATIENCE))?;
+            let mut line = serde_json::to_vec(request).map_err(io::Error::other)?;
+            line.push(b'\n');
+            connection.write_all(&line)
+        };
+        if let Err(source) = ask(self.connection.get_mut()) {
+            return Err(AskError::Broken { path: self.path.clone(), source });
+        }
+        match self.read() {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                let source = io::Error::from(io::ErrorKind::UnexpectedEof);
+                Err(AskError::Broken { path: self.path.clone(), source })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for one more answer to the same request, however long it takes; `None` when the supervisor has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::Broken`] or [`AskError::Strange`].
+    pub fn next(&mut self) -> Result<Option<Answer>, AskError> {
+        if let Err(source) = self.connection.get_mut().set_read_timeout(None) {
+            return Err(AskError::Broken { path: self.path.clone(), source });
+        }
+        self.read()
+    }
+
+    fn read(&mut self) -> Result<Option<Answer>, AskError> {
+        let mut line = String::new();
+        match self.connection.read_line(&mut line) {
+            Ok(0) => Ok(None),
+            Ok(_) => serde_json::from_str(&line).map(Some).map_err(|source| AskError::Strange { source }),
+            Err(source) => Err(AskError::Broken { path: self.path.clone(), source }),
+        }
+    }
+}

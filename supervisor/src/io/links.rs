@@ -1,0 +1,258 @@
+//! The agents' links: one task each, bounded in everything a stranger could fill.
+//!
+//! A link holds one message being read (the decoder's own bound), [`QUEUE_MAX`] messages being written, and nothing
+//! else. What is no message ends that link alone; who reads too slowly is dropped; more connections than
+//! the loop allows wait unaccepted.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::frame::stream::{self, Decoder};
+use protocol::frame::{MESSAGE_BYTES_MAX, stream::FRAME_BYTES_MAX};
+use protocol::message::{AgentMessage, Refusal, SupervisorMessage};
+use protocol::version::refusal_of_first;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::core::{FromAgent, LinkEnd, LinkEvent, LinkId};
+
+/// So many messages wait for one agent; one more and it is dropped.
+const QUEUE_MAX: usize = 64;
+
+/// A write that takes longer than this means that the agent does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After a refusal so much more is read and thrown away, so that the refusal arrives before the reset.
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+
+/// ... and not longer than this.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// What a link was told to do, after the core saw damage, at the latest by then.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the loop hears of links.
+pub(super) type FromLinks = (LinkId, LinkEvent, Option<mpsc::Sender<Command>>);
+
+/// What a link is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Write this frame.
+    Frame(Vec<u8>),
+    /// Write this last frame, if there is one, and close.
+    Close(Option<Vec<u8>>),
+}
+
+/// Accepts for as long as the loop listens.
+pub(super) async fn accept(listener: TcpListener, connections_max: usize, events: mpsc::Sender<FromLinks>) {
+    let places = Arc::new(Semaphore::new(connections_max));
+    let mut number = 0;
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (connection, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or the peer gave up already: wait a moment rather than spin.
+                tracing::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        number += 1;
+        let (link, events) = (LinkId(number), events.clone());
+        tokio::spawn(async move {
+            serve(connection, peer, link, &events).await;
+            drop(place);
+        });
+    }
+}
+
+/// One link from its opening to its end.
+async fn serve(connection: TcpStream, peer: SocketAddr, link: LinkId, events: &mpsc::Sender<FromLinks>) {
+    // Orders are small and urgent; a failure here costs latency, nothing else.
+    let _ = connection.set_nodelay(true);
+    let (commands, queue) = mpsc::channel(QUEUE_MAX);
+    if events.send((link, LinkEvent::Opened { peer: peer.to_string() }, Some(commands))).await.is_err() {
+        return;
+    }
+    let (mut read, write) = connection.into_split();
+    let mut writer = tokio::spawn(write_all(write, queue));
+    let end = listen(&mut read, &mut writer, link, events).await;
+    if !writer.is_finished() {
+        writer.abort();
+    }
+    // The loop may have ended already.
+    let _ = events.send((link, LinkEvent::Closed(end), None)).await;
+}
+
+/// Reads until the peer goes, the bytes are no messages, or the writer has ended.
+async fn listen(
+    read: &mut OwnedReadHalf,
+    writer: &mut JoinHandle<LinkEnd>,
+    link: LinkId,
+    events: &mpsc::Sender<FromLinks>,
+) -> LinkEnd {
+    let mut inbox = Inbox { decoder: Decoder::new(), greeted: false };
+    let mut buffer = [0; 4096];
+    loop {
+        let count = tokio::select! {
+            end = &mut *writer => {
+                linger(read).await;
+                return end.unwrap_or(LinkEnd::ByUs);
+            }
+            read = read.read(&mut buffer) => match read {
+                Ok(count) if count > 0 => count,
+                Ok(_) | Err(_) => return LinkEnd::ByPeer,
+            },
+        };
+        let mut input = &buffer[..count];
+        loop {
+            let event = match inbox.next(&mut input) {
+                Ok(Some(message)) => LinkEvent::Said(message),
+                Ok(None) => break,
+                Err(refusal) => LinkEvent::Damaged(refusal),
+            };
+            let damaged = matches!(event, LinkEvent::Damaged(_));
+            let told = tokio::select! {
+                sent = events.send((link, event, None)) => sent.is_ok(),
+                end = &mut *writer => {
+                    linger(read).await;
+                    return end.unwrap_or(LinkEnd::ByUs);
+                }
+            };
+            if !told {
+                return LinkEnd::ByUs;
+            }
+            if damaged {
+                let end = timeout(VERDICT_TIMEOUT, &mut *writer).await;
+                linger(read).await;
+                return end.ok().and_then(Result::ok).unwrap_or(LinkEnd::ByUs);
+            }
+        }
+    }
+}
+
+/// Bytes to messages.
+struct Inbox {
+    decoder: Decoder,
+    greeted: bool,
+}
+
+impl Inbox {
+    fn next(&mut self, input: &mut &[u8]) -> Result<Option<FromAgent>, Refusal> {
+        let Some(bytes) = self.decoder.push(input)? else { return Ok(None) };
+        match AgentMessage::decode(bytes) {
+            Ok(message) => {
+                self.greeted = true;
+                Ok(Some(FromAgent::from(message)))
+            }
+            // A hello of a future version may have a tail that nobody here knows: it is told our versions.
+            Err(error) if !self.greeted => Err(refusal_of_first(bytes, error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Writes what is queued until told to close, or nobody is left to tell.
+async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Command>) -> LinkEnd {
+    let mut end = LinkEnd::ByUs;
+    while let Some(command) = queue.recv().await {
+        let (frame, last) = match command {
+            Command::Frame(frame) => (frame, false),
+            Command::Close(frame) => (frame.unwrap_or_default(), true),
+        };
+        match timeout(WRITE_TIMEOUT, write.write_all(&frame)).await {
+            Ok(Ok(())) if !last => {}
+            Ok(Ok(())) => break,
+            Ok(Err(_)) => {
+                end = LinkEnd::ByPeer;
+                break;
+            }
+            Err(_) => {
+                end = LinkEnd::Stalled;
+                break;
+            }
+        }
+    }
+    // The peer may have closed first.
+    let _ = timeout(WRITE_TIMEOUT, write.shutdown()).await;
+    end
+}
+
+/// Throws away what still comes, within bounds: closing with unread bytes would reset the connection, and the
+/// refusal that was just written would be lost with it.
+async fn linger(read: &mut OwnedReadHalf) {
+    let mut buffer = [0; 4096];
+    let mut left = LINGER_BYTES_MAX;
+    let drain = async {
+        while left > 0 {
+            match read.read(&mut buffer).await {
+                Ok(count) if count > 0 => left = left.saturating_sub(count),
+                _ => return,
+            }
+        }
+    };
+    // Either way the link is over.
+    let _ = timeout(LINGER_TIME, drain).await;
+}
+
+/// The loop's side of all links: where the core's messages go.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queues: BTreeMap<LinkId, mpsc::Sender<Command>>,
+}
+
+impl Outbox {
+    /// A link was opened.
+    pub(super) fn opened(&mut self, link: LinkId, queue: mpsc::Sender<Command>) {
+        self.queues.insert(link, queue);
+    }
+
+    /// A link has ended.
+    pub(super) fn closed(&mut self, link: LinkId) {
+        self.queues.remove(&link);
+    }
+
+    /// Queues a message. `false` when the link cannot take it: it is then dropped.
+    pub(super) fn send(&mut self, link: LinkId, message: &SupervisorMessage) -> bool {
+        let Some(queue) = self.queues.get(&link) else { return true };
+        let taken = match frame(message) {
+            Some(frame) => queue.try_send(Command::Frame(frame)).is_ok(),
+            // A message without a wire form (a quantity beyond all bounds) is left out, and said.
+            None => true,
+        };
+        if !taken {
+            self.queues.remove(&link);
+        }
+        taken
+    }
+
+    /// Says why, if there is something to say, and closes.
+    pub(super) fn close(&mut self, link: LinkId, refusal: Option<Refusal>) {
+        let last = refusal.and_then(|refusal| frame(&SupervisorMessage::Refused(refusal)));
+        if let Some(queue) = self.queues.remove(&link) {
+            // A full queue is not waited for: dropping our end closes the link once the rest is written.
+            let _ = queue.try_send(Command::Close(last));
+        }
+    }
+}
+
+/// A message as bytes for the stream.
+fn frame(message: &SupervisorMessage) -> Option<Vec<u8>> {
+    let mut bytes = [0; MESSAGE_BYTES_MAX];
+    let mut framed = [0; FRAME_BYTES_MAX];
+    let encoded = message.encode(&mut bytes).and_then(|length| stream::encode(&bytes[..length], &mut framed));
+    match encoded {
+        Ok(length) => Some(framed[..length].to_vec()),
+        Err(error) => {
+            tracing::error!("a message could not be encoded: {error}: {message:?}");
+            None
+        }
+    }
+}

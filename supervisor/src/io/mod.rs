@@ -1,0 +1,15 @@
+//! Everything the supervisor touches: agents' links, the operators' socket, the journal, the clock. Decides nothing.
+//!
+//! One loop ([`run`]) turns all of it into events for the core, in one order, and carries out the core's actions.
+
+#![expect(clippy::disallowed_methods, reason = "clocks, files, tasks and threads are what io is for")]
+
+pub mod ask;
+mod clock;
+pub mod journal;
+mod links;
+mod notify;
+pub mod operator;
+pub mod run;
+
+pub use clock::{Clock, Timestamp};

@@ -1,0 +1,299 @@
+//! The operators' socket: one JSON request a line, one JSON answer a line.
+//!
+//! A Unix socket with mode 0660: whoever may open it may ask. A file that an earlier life left behind is replaced,
+//! but only if nobody listens on it.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::NodeName;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::clock::Timestamp;
+use super::journal::{Entry, Query, Reader};
+use crate::core::FleetView;
+use crate::core::view::{NodeView, SCHEMA, SupplyView};
+
+/// No request is longer.
+const REQUEST_BYTES_MAX: u64 = 4096;
+
+/// So many operators at one time.
+const OPERATORS_MAX: usize = 16;
+
+/// Who asks nothing, or does not read the answer, for so long is dropped.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `why` shows so many of the node's last records.
+const WHY_RECORDS: u32 = 12;
+
+/// What an operator asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "request", deny_unknown_fields)]
+pub enum Request {
+    /// The fleet.
+    Status,
+    /// Records of the journal.
+    Events {
+        /// Only those with a greater number.
+        after: Option<i64>,
+        /// Only those not before this time.
+        since: Option<Timestamp>,
+        /// Only the newest so many.
+        limit: Option<u32>,
+        /// Go on with every new one, a line each, until the operator leaves.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// One node, and why it is as it is.
+    Why {
+        /// Its name, as typed.
+        node: String,
+    },
+}
+
+/// What is answered, a line each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer")]
+#[expect(clippy::large_enum_variant, reason = "an answer lives for one call")]
+pub enum Answer {
+    /// To `Status`.
+    Status(Status),
+    /// To `Events`: what is there.
+    Events(Events),
+    /// To `Events` with `follow`: one more.
+    Event(Entry),
+    /// To `Events` with `follow`: this operator reads so slowly that records were left out.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+    /// To `Why`.
+    Why(Why),
+    /// There is no such node.
+    UnknownNode {
+        /// What was asked for.
+        node: String,
+        /// Those that there are.
+        known: Vec<NodeName>,
+    },
+    /// It cannot be answered.
+    Error {
+        /// In words.
+        message: String,
+    },
+}
+
+/// The fleet, and the supervisor itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The supervisor's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Where it listens for agents.
+    pub listen: String,
+    /// The fleet.
+    #[serde(flatten)]
+    pub fleet: FleetView,
+}
+
+/// Records of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Events {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Oldest first.
+    pub events: Vec<Entry>,
+}
+
+/// One node, and why it is as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The node.
+    pub node: NodeView,
+    /// Its supply.
+    pub supply: Option<SupplyView>,
+    /// Its last records, oldest first.
+    pub events: Vec<Entry>,
+}
+
+/// A question to the loop, which alone knows the fleet.
+pub(super) type Question = oneshot::Sender<Status>;
+
+/// Why the socket cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another supervisor listens there.
+    #[error("{path}: another supervisor listens there already", path = path.display())]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// What is there is no socket.
+    #[error("{path}: this is no socket, and is left alone", path = path.display())]
+    NoSocket {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder or the file does not allow it.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Opens the socket; a stale file is replaced, a living one is not.
+///
+/// # Errors
+///
+/// When another supervisor listens there, or the file system refuses.
+pub(super) async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
+    let io = |source| SocketError::Io { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(SocketError::NoSocket { path: path.to_owned() });
+        }
+        Ok(_) => {
+            if UnixStream::connect(path).await.is_ok() {
+                return Err(SocketError::Taken { path: path.to_owned() });
+            }
+            std::fs::remove_file(path).map_err(io)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io(error)),
+    }
+    let listener = UnixListener::bind(path).map_err(io)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(io)?;
+    Ok(listener)
+}
+
+/// Answers operators for as long as the loop does.
+pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>, journal: Reader) {
+    let places = Arc::new(Semaphore::new(OPERATORS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let connection = match listener.accept().await {
+            Ok((connection, _)) => connection,
+            Err(error) => {
+                tracing::warn!("an operator could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let (questions, journal) = (questions.clone(), journal.clone());
+        tokio::spawn(async move {
+            // An operator who left early is no news.
+            let _ = converse(connection, &questions, &journal).await;
+            drop(place);
+        });
+    }
+}
+
+async fn converse(
+    connection: UnixStream,
+    questions: &mpsc::Sender<Question>,
+    journal: &Reader,
+) -> io::Result<()> {
+    let (read, mut write) = connection.into_split();
+    let mut read = BufReader::new(read);
+    loop {
+        let mut line = String::new();
+        let mut bounded = (&mut read).take(REQUEST_BYTES_MAX);
+        let Ok(count) = timeout(PATIENCE, bounded.read_line(&mut line)).await else { return Ok(()) };
+        if count? == 0 {
+            return Ok(());
+        }
+        if !line.ends_with('\n') && line.len() as u64 >= REQUEST_BYTES_MAX {
+            let message = format!("a request is one line of at most {REQUEST_BYTES_MAX} bytes");
+            return say(&mut write, &Answer::Error { message }).await;
+        }
+        match serde_json::from_str(&line) {
+            Ok(Request::Status) => {
+                let answer = match fleet(questions).await {
+                    Some(status) => Answer::Status(status),
+                    None => stopping(),
+                };
+                say(&mut write, &answer).await?;
+            }
+            Ok(Request::Why { node }) => {
+                let answer = why(&node, questions, journal).await;
+                say(&mut write, &answer).await?;
+            }
+            Ok(Request::Events { after, since, limit, follow }) => {
+                let query = Query { after, since, node: None, limit };
+                events(&mut write, query, follow, journal).await?;
+            }
+            Err(error) => {
+                let message = format!("this is no request: {error}");
+                say(&mut write, &Answer::Error { message }).await?;
+            }
+        }
+    }
+}
+
+/// The supervisor ended between question and answer.
+fn stopping() -> Answer {
+    Answer::Error { message: "the supervisor is stopping".to_owned() }
+}
+
+async fn fleet(questions: &mpsc::Sender<Question>) -> Option<Status> {
+    let (question, answer) = oneshot::channel();
+    questions.send(question).await.ok()?;
+    answer.await.ok()
+}
+
+async fn why(name: &str, questions: &mpsc::Sender<Question>, journal: &Reader) -> Answer {
+    let Some(Status { fleet, .. }) = fleet(questions).await else { return stopping() };
+    let Some(node) = fleet.node(name).cloned() else {
+        let known = fleet.nodes.into_iter().map(|node| node.name).collect();
+        return Answer::UnknownNode { node: name.to_owned(), known };
+    };
+    let query = Query { node: Some(node.name.clone()), limit: Some(WHY_RECORDS), ..Query::default() };
+    // A journal that cannot be read must not hide why the node is as it is: the newest records are in memory, too.
+    let events = journal.read(query).await.unwrap_or_default();
+    Answer::Why(Why { schema: SCHEMA, supply: fleet.supply(&node.supply).cloned(), node, events })
+}
+
+async fn events(write: &mut OwnedWriteHalf, query: Query, follow: bool, journal: &Reader) -> io::Result<()> {
+    // Subscribed before reading, so that nothing falls between the two; what comes twice is left out by its number.
+    let following = follow.then(|| journal.follow());
+    let events = match journal.read(query).await {
+        Ok(events) => events,
+        Err(message) => return say(write, &Answer::Error { message }).await,
+    };
+    let last = events.last().and_then(|entry| entry.id);
+    say(write, &Answer::Events(Events { schema: SCHEMA, events })).await?;
+    let Some(mut following) = following else { return Ok(()) };
+    loop {
+        use tokio::sync::broadcast::error::RecvError;
+        let answer = match following.recv().await {
+            Ok(entry) if entry.id.is_some() && entry.id <= last => continue,
+            Ok(entry) => Answer::Event(entry),
+            Err(RecvError::Lagged(count)) => Answer::Missed { count },
+            Err(RecvError::Closed) => return Ok(()),
+        };
+        say(write, &answer).await?;
+    }
+}
+
+async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer).map_err(io::Error::other)?;
+    line.push(b'\n');
+    timeout(PATIENCE, write.write_all(&line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}

@@ -1,0 +1,215 @@
+//! The loop: everything that happens, in one order, through the core, and out again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::clock::Clock;
+use super::journal::{Journal, OpenError};
+use super::links::{self, FromLinks, Outbox};
+use super::notify;
+use super::operator::{self, Question, SocketError, Status};
+use crate::config::Config;
+use crate::core::{Action, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What};
+
+/// Events wait here when the core is busy; a link that would add one more waits with it.
+const EVENTS_MAX: usize = 256;
+
+/// Refused connections linger a moment: so many may, beyond those that the core allows.
+const LINGERING_MAX: usize = 32;
+
+/// Why the supervisor cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operators' socket cannot be opened.
+    #[error("operators' socket {0}")]
+    Socket(#[from] SocketError),
+    /// The journal is not ours to open.
+    #[error("journal {0}")]
+    Journal(#[from] OpenError),
+    /// Signals cannot be received.
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it cannot start; once it runs, it goes on.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let socket = operator::bind(&config.socket).await?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| RunError::Listen { address: config.listen, source })?;
+    let listen = listener.local_addr().map_or_else(|_| config.listen.to_string(), |bound| bound.to_string());
+    let (states, journal_states) = mpsc::unbounded_channel();
+    let (journal, kept) = Journal::open(&config.journal_path(), config.journal_rows_max, states)?;
+    let (events, from_links) = mpsc::channel(EVENTS_MAX);
+    let (questions, asked) = mpsc::channel(1);
+    let connections_max = config.settings.links_max + LINGERING_MAX;
+    let accepting = tokio::spawn(links::accept(listener, connections_max, events));
+    let answering = tokio::spawn(operator::serve(socket, questions, journal.reader()));
+    let world = World {
+        clock: Clock::start(),
+        core: Supervisor::resume(config.settings, kept),
+        outbox: Outbox::default(),
+        journal,
+        listen,
+        actions: Vec::new(),
+    };
+    let signals = Signals::new().map_err(RunError::Signals)?;
+    tracing::info!("listening on {}, operators on {}", world.listen, config.socket.display());
+    notify::ready(&format!("listening on {}", world.listen));
+    let journal = world.turn(from_links, asked, journal_states, signals).await;
+    notify::stopping();
+    accepting.abort();
+    answering.abort();
+    remove_socket(&config.socket);
+    journal.close();
+    Ok(())
+}
+
+/// The next start would replace it anyway; a clean end leaves nothing behind.
+fn remove_socket(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::debug!("{}: {error}", PathBuf::from(path).display());
+    }
+}
+
+/// The signals that end the program.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The core and what its actions touch.
+struct World {
+    clock: Clock,
+    core: Supervisor,
+    outbox: Outbox,
+    journal: Journal,
+    listen: String,
+    actions: Vec<Action>,
+}
+
+impl World {
+    async fn turn(
+        mut self,
+        mut from_links: mpsc::Receiver<FromLinks>,
+        mut asked: mpsc::Receiver<Question>,
+        mut journal_states: mpsc::UnboundedReceiver<JournalState>,
+        mut signals: Signals,
+    ) -> Journal {
+        self.happen(Event::Tick);
+        let watchdog = notify::watchdog_interval();
+        loop {
+            // Every turn of the loop is a sign of life, and a quiet one ends in time to give the next.
+            if watchdog.is_some() {
+                notify::alive();
+            }
+            let tick = self.core.next_wake().map(|at| self.clock.until(at)).into_iter();
+            let wait = tick.chain(watchdog).min().unwrap_or_default();
+            tokio::select! {
+                biased;
+                () = signals.any() => return self.journal,
+                Some(state) = journal_states.recv() => self.happen(Event::Journal(state)),
+                Some(question) = asked.recv() => self.answer(question),
+                Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
+                () = sleep_until(Instant::now() + wait) => self.happen(Event::Tick),
+            }
+        }
+    }
+
+    fn answer(&self, question: Question) {
+        // Who asked may be gone.
+        let _ = question.send(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listen: self.listen.clone(),
+            fleet: self.core.view(self.clock.now()),
+        });
+    }
+
+    fn on_link(&mut self, link: LinkId, event: LinkEvent, queue: Option<mpsc::Sender<links::Command>>) {
+        if let Some(queue) = queue {
+            self.outbox.opened(link, queue);
+        }
+        if matches!(event, LinkEvent::Closed(_)) {
+            self.outbox.closed(link);
+        }
+        self.happen(Event::Link { link, event });
+    }
+
+    /// One event through the core, and all that follows from it.
+    fn happen(&mut self, event: Event) {
+        let mut stalled = Vec::new();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let mut actions = std::mem::take(&mut self.actions);
+            self.core.handle(self.clock.now(), event, &mut actions);
+            for action in actions.drain(..) {
+                stalled.extend(self.perform(action));
+            }
+            self.actions = actions;
+            next = stalled.pop().map(|link| Event::Link { link, event: LinkEvent::Closed(LinkEnd::Stalled) });
+        }
+    }
+
+    /// Carries one action out; returns the link that could not take it.
+    fn perform(&mut self, action: Action) -> Option<LinkId> {
+        match action {
+            Action::Send { link, message } => return (!self.outbox.send(link, &message)).then_some(link),
+            Action::Refuse { link, refusal } => self.outbox.close(link, Some(refusal)),
+            Action::Close { link } => self.outbox.close(link, None),
+            Action::Record(record) => {
+                log(&record);
+                self.journal.record(record);
+            }
+            Action::Remember(node) => self.journal.remember(node),
+            Action::SaveTerm(term) => self.journal.save_term(term),
+        }
+        None
+    }
+}
+
+/// What a person reads in the system's log.
+fn log(record: &Record) {
+    match record.what {
+        What::LinkRefused { .. }
+        | What::LinksRefusedMore { .. }
+        | What::OrderRefused { .. }
+        | What::Vetoed { .. }
+        | What::SensorFault { .. }
+        | What::SensorsDisagree { .. }
+        | What::SupplyUnknown { .. }
+        | What::WakeFailed { .. } => tracing::warn!("{record}"),
+        What::JournalFailing { .. } => tracing::error!("{record}"),
+        _ => tracing::info!("{record}"),
+    }
+}
