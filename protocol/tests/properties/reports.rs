@@ -4,8 +4,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::delta::{self, CHANGES_BYTES_MAX};
 use protocol::frame::MESSAGE_BYTES_MAX;
-use protocol::report::Report;
-use protocol::{AgentMessage, Current, DecodeError, EncodeError, Seconds, Sequence, Voltage};
+use protocol::report::{
+    Basis, CONTAINERS_MAX, ContainerReport, ContainerState, Energy, Host, Report, SocBand, TimeBand,
+};
+use protocol::{
+    AgentMessage, ContainerSlot, Cpus, Current, DecodeError, EncodeError, Fault, Frequency, Generation,
+    NodeName, OrderId, OrderReason, Reason, Seconds, Sequence, Soc, Stage, Temperature, Term, Voltage,
+};
 
 use crate::any;
 
@@ -112,4 +117,53 @@ proptest! {
         let message = AgentMessage::Report { sequence: Sequence(1), report: sick };
         prop_assert_eq!(message.encode(&mut [0; MESSAGE_BYTES_MAX]), Err(EncodeError::NoWireForm));
     }
+}
+
+/// Everything as long as it can be: no report's changes are longer.
+fn longest() -> Report {
+    let volts = |value| Some(Voltage::from_volts(value));
+    let least = Voltage::from_volts(-2_147_483.648);
+    let order = OrderId { term: Term(u64::MAX), generation: Generation(u64::MAX) };
+    let turn_of = "n".repeat(NodeName::LENGTH_MAX).parse().unwrap();
+    let capped = |slot| ContainerReport {
+        slot: ContainerSlot(slot),
+        state: ContainerState::Capped(Cpus::from_milli(u32::MAX)),
+    };
+    let far = Seconds(0x8000_0000);
+    Report {
+        uptime: Seconds(u32::MAX),
+        stage: Stage::Halt,
+        floor: Stage::Halt,
+        reason: Reason::Ordered { order, why: OrderReason::Waiting { turn_of, place: u8::MAX } },
+        energy: Energy {
+            voltage: volts(-2_147_483.648),
+            current: Some(Current::from_amps(-2_147_483.648)),
+            compensated: volts(2_147_483.647),
+            soc: Some(SocBand { low: Soc::EMPTY, best: Soc::FULL, high: Soc::EMPTY }),
+            time_to_empty: Some(TimeBand { low: Seconds(0), best: far, high: Seconds(0) }),
+            basis: Basis::Aged,
+            fault: Some(Fault::VoltageAbsurd { read: least, low: least, high: least }),
+        },
+        host: Host {
+            cpu_permille: Some(u16::MAX),
+            temperature: Some(Temperature::from_celsius(-2_147_483.648)),
+            frequency_cap: Some(Frequency::from_kilohertz(0x8000_0000)),
+            rail_low: Some(true),
+        },
+        order: Some(order),
+        containers_total: u16::MAX,
+        containers: (200..).take(CONTAINERS_MAX).map(capped).collect(),
+        docker_up: true,
+    }
+}
+
+#[test]
+fn the_longest_report_fits_its_buffers_with_room_to_grow() {
+    let longest = longest();
+    assert_eq!(sent_in_full(&longest), longest);
+    let mut out = [0; MESSAGE_BYTES_MAX];
+    let message = AgentMessage::Report { sequence: Sequence(u32::MAX), report: longest };
+    let length = message.encode(&mut out).unwrap();
+    println!("the longest report: {length} B");
+    assert!(length * 10 < CHANGES_BYTES_MAX * 9, "{length} bytes");
 }

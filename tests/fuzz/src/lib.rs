@@ -46,7 +46,7 @@ fn stream_messages(bytes: &[u8], read_size: usize) -> (Vec<Vec<u8>>, Result<bool
     (messages, Ok(decoder.is_between_frames()))
 }
 
-/// As [`stream`]; and whatever came before, an intact frame is delivered.
+/// As [`stream()`]; and whatever came before, an intact frame is delivered.
 pub fn serial(data: &[u8]) {
     let Some((&cut, noise)) = data.split_first() else { return };
     let mut frame = [0; 64];

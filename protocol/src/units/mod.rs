@@ -7,37 +7,21 @@
 //! On the wire it is a zigzag varint of milli-units (mV, mA, mW, ...): two or three bytes for anything a 12 V site
 //! produces. A quantity that is not finite has no wire form: encoding it fails instead of inventing a number.
 
+mod cpu;
+mod soc;
+mod text;
+
 use core::fmt;
 use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use core::str::FromStr;
 use core::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
-/// Why a text is not a quantity of the wanted unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ParseUnitError {
-    /// What a right text looks like.
-    pub expected: &'static str,
-}
-
-impl fmt::Display for ParseUnitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected a quantity like {}", self.expected)
-    }
-}
-
-impl core::error::Error for ParseUnitError {}
-
-/// Splits `"12.05 V"` into its number and its unit.
-fn split_quantity(text: &str) -> Option<(f64, &str)> {
-    let text = text.trim();
-    let digits =
-        text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: f64 = number.parse().ok()?;
-    number.is_finite().then_some((number, unit.trim_start()))
-}
+pub use cpu::{Cpus, Frequency};
+pub use soc::Soc;
+pub use text::ParseUnitError;
+use text::{TextVisitor, split_quantity};
 
 /// Rounds to milli-units for the wire; `None` for what has no wire form.
 ///
@@ -312,210 +296,6 @@ macro_rules! integral {
 
 integral!(Power * Duration = Energy);
 integral!(Current * Duration = Charge);
-
-/// A state of charge: the part of the battery's capacity that is left, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-pub struct Soc(f64);
-
-impl Soc {
-    /// Nothing left.
-    pub const EMPTY: Self = Self(0.0);
-    /// All of it.
-    pub const FULL: Self = Self(1.0);
-
-    /// From a fraction, held to 0..=1; NaN is [`Self::EMPTY`], the side that saves energy.
-    pub const fn from_fraction(fraction: f64) -> Self {
-        if fraction > 0.0 { Self(fraction.min(1.0)) } else { Self(0.0) }
-    }
-
-    /// From percent, held to 0..=100.
-    pub const fn from_percent(percent: f64) -> Self {
-        Self::from_fraction(percent / 100.0)
-    }
-
-    /// The fraction, 0..=1.
-    pub const fn fraction(self) -> f64 {
-        self.0
-    }
-
-    /// Percent, 0..=100.
-    pub const fn percent(self) -> f64 {
-        self.0 * 100.0
-    }
-
-    /// Higher by so many percentage points, at most full.
-    #[must_use]
-    pub const fn plus_points(self, points: f64) -> Self {
-        Self::from_fraction(self.0 + points / 100.0)
-    }
-
-    /// How many percentage points it is above the other; negative when below.
-    pub const fn points_above(self, other: Self) -> f64 {
-        (self.0 - other.0) * 100.0
-    }
-
-    /// The nearest number of per mille, which is the wire form.
-    pub(crate) const fn to_wire(self) -> u16 {
-        (self.0 * 1000.0 + 0.5) as u16
-    }
-
-    /// From a wire form; `None` above 1000.
-    pub(crate) fn from_wire(permille: u16) -> Option<Self> {
-        (permille <= 1000).then(|| Self(f64::from(permille) / 1000.0))
-    }
-}
-
-/// The charge that a state of charge stands for.
-impl Mul<Charge> for Soc {
-    type Output = Charge;
-    fn mul(self, capacity: Charge) -> Charge {
-        capacity * self.0
-    }
-}
-
-impl fmt::Display for Soc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} %", f.precision().unwrap_or(1), self.percent())
-    }
-}
-
-impl FromStr for Soc {
-    type Err = ParseUnitError;
-    fn from_str(text: &str) -> Result<Self, ParseUnitError> {
-        let error = ParseUnitError { expected: "\"55 %\"" };
-        match split_quantity(text) {
-            Some((percent, "%")) if (0.0..=100.0).contains(&percent) => Ok(Self::from_percent(percent)),
-            _ => Err(error),
-        }
-    }
-}
-
-impl Serialize for Soc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return serializer.collect_str(self);
-        }
-        serializer.serialize_u16(self.to_wire())
-    }
-}
-
-impl<'de> Deserialize<'de> for Soc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            return deserializer.deserialize_str(TextVisitor::<Self>::new("\"55 %\""));
-        }
-        Self::from_wire(u16::deserialize(deserializer)?)
-            .ok_or_else(|| de::Error::custom("state of charge above 1000 per mille"))
-    }
-}
-
-/// A clock frequency, in kilohertz (cpufreq's unit).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Frequency(u32);
-
-impl Frequency {
-    /// From kilohertz.
-    pub const fn from_kilohertz(kilohertz: u32) -> Self {
-        Self(kilohertz)
-    }
-
-    /// Kilohertz.
-    pub const fn kilohertz(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Frequency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} MHz", self.0 / 1000)
-    }
-}
-
-/// An amount of processor, in thousandths of one CPU; what `docker update --cpus` counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Cpus(u32);
-
-impl Cpus {
-    /// From thousandths of a CPU.
-    pub const fn from_milli(milli: u32) -> Self {
-        Self(milli)
-    }
-
-    /// Thousandths of a CPU.
-    pub const fn milli(self) -> u32 {
-        self.0
-    }
-
-    /// The number of CPUs.
-    pub const fn cpus(self) -> f64 {
-        self.0 as f64 / 1000.0
-    }
-}
-
-impl fmt::Display for Cpus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} CPU", self.cpus())
-    }
-}
-
-/// Reads `"0.25"`: a plain number of CPUs, as `docker run --cpus` takes it.
-impl FromStr for Cpus {
-    type Err = ParseUnitError;
-    fn from_str(text: &str) -> Result<Self, ParseUnitError> {
-        match split_quantity(text) {
-            // Docker's own least is 0.01; 4096 is more than any board has.
-            Some((cpus, "")) if (0.01..=4096.0).contains(&cpus) => Ok(Self((cpus * 1000.0 + 0.5) as u32)),
-            _ => Err(ParseUnitError { expected: "0.25 (CPUs, at least 0.01)" }),
-        }
-    }
-}
-
-impl Serialize for Cpus {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return serializer.serialize_f64(self.cpus());
-        }
-        serializer.serialize_u32(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Cpus {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let cpus = f64::deserialize(deserializer)?;
-            if !(0.01..=4096.0).contains(&cpus) {
-                return Err(de::Error::custom("a number of CPUs is at least 0.01 and at most 4096"));
-            }
-            return Ok(Self((cpus * 1000.0 + 0.5) as u32));
-        }
-        Ok(Self(u32::deserialize(deserializer)?))
-    }
-}
-
-/// Reads a quantity from its text form without allocating.
-struct TextVisitor<T> {
-    expected: &'static str,
-    unit: core::marker::PhantomData<T>,
-}
-
-impl<T> TextVisitor<T> {
-    const fn new(expected: &'static str) -> Self {
-        Self { expected, unit: core::marker::PhantomData }
-    }
-}
-
-impl<T: FromStr<Err = ParseUnitError>> de::Visitor<'_> for TextVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a text like {}", self.expected)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
-    }
-}
 
 #[cfg(test)]
 mod tests {

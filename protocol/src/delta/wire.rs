@@ -1,24 +1,7 @@
-//! Packs what changed between two reports into a few bytes.
+//! A report as the integers that cross the wire, and how two of them are told apart.
 //!
-//! ```text
-//!  changed   varint   one bit for each field group that follows, lowest first
-//!  uptime    varint   the difference in seconds
-//!  presence  varint   which optional fields the new report has, if that changed
-//!  numbers            for each changed one: the zigzag difference of its wire form (mV, mA, per mille, s, kHz)
-//!  the rest           flags, stages, reason, containers, fault, order, count: each as it is now
-//! ```
-//!
-//! A full report is the same encoding against [`Wire::BLANK`], with every group present and `changed` left out: one
-//! code, one set of golden bytes.
-//!
-//! **No drift.** Differences are taken between wire forms, which are integers, never between measured quantities. The
-//! agent may keep its base as it measured it and the supervisor as it decoded it: both have the same wire form, so
-//! that `apply(base, encode(base, new))` is `new` as it would have arrived in full, [`Report::as_received`], after
-//! however many steps.
-//!
-//! **Append only.** A bit keeps its meaning for good. A later version gives a new field the next free bit of
-//! `changed` and writes it behind all others; a bit or flag that this version does not know is an error, because the
-//! length of what belongs to it is unknown. Both hold for the golden bytes in `tests/golden_v1.rs`.
+//! [`Wire::write`] and [`Wire::read`] walk the same groups in the same order; whoever adds one adds it at the end of
+//! both.
 
 use heapless::Vec;
 use serde::de::DeserializeOwned;
@@ -34,9 +17,6 @@ use crate::report::{
 use crate::stage::Stage;
 use crate::time::Seconds;
 use crate::units::{Current, Frequency, Soc, Temperature, Voltage};
-
-/// No report's changes are longer, a full report's included: a buffer of this size always holds them.
-pub const CHANGES_BYTES_MAX: usize = 512;
 
 /// The longest reason or fault, encoded.
 const REASON_BYTES_MAX: usize = 128;
@@ -61,7 +41,8 @@ const CONTAINERS: u32 = 1 << 12;
 const FAULT: u32 = 1 << 13;
 const ORDER: u32 = 1 << 14;
 const CONTAINERS_TOTAL: u32 = 1 << 15;
-const ALL: u32 = (1 << 16) - 1;
+/// Every bit that means something.
+pub(super) const ALL: u32 = (1 << 16) - 1;
 
 // Bits of `presence` above those of the numbers.
 const RAIL_PRESENT: u16 = 1 << 8;
@@ -80,101 +61,9 @@ type Number = [i32; 3];
 /// How many integers each number is.
 const WIDTHS: [usize; NUMBERS] = [1, 1, 1, 3, 3, 1, 1, 1];
 
-/// Packs what changed from `base` to `new` to the beginning of `out`; returns the number of bytes.
-///
-/// [`CHANGES_BYTES_MAX`] is always enough room. Nothing changed but the uptime: two bytes.
-///
-/// # Errors
-/// [`EncodeError::NoRoom`], or [`EncodeError::NoWireForm`] where a quantity in either report is not finite.
-pub fn encode(base: &Report, new: &Report, out: &mut [u8]) -> Result<usize, EncodeError> {
-    let (base, new) = (Wire::of(base)?, Wire::of(new)?);
-    let changed = new.changed_since(&base);
-    let mut writer = Writer::new(out);
-    writer.put(&changed)?;
-    new.write(&base, changed, &mut writer)?;
-    Ok(writer.length())
-}
-
-/// The report that [`encode`] packed, rebuilt on the same base: see [`Report::as_received`].
-///
-/// # Errors
-/// Any [`DecodeError`] where `changes` are none, or do not fit this base. The base is not touched.
-pub fn apply(base: &Report, changes: &[u8]) -> Result<Report, DecodeError> {
-    let mut wire = Wire::of(base).map_err(|_| DecodeError::Malformed)?;
-    let mut reader = Reader::new(changes);
-    let changed: u32 = reader.take()?;
-    if changed & !ALL != 0 {
-        return Err(DecodeError::Malformed);
-    }
-    wire.read(changed, &mut reader)?;
-    reader.finish()?;
-    wire.report()
-}
-
-impl Report {
-    /// This report as the other side has it once it arrived: every quantity rounded to its wire form.
-    ///
-    /// # Errors
-    /// [`EncodeError::NoWireForm`] where a quantity is not finite or out of range.
-    pub fn as_received(&self) -> Result<Self, EncodeError> {
-        Wire::of(self)?.report().map_err(|_| EncodeError::NoWireForm)
-    }
-}
-
-/// A full report inside a message: for `#[serde(with = "..")]`. Text formats get the report's own, readable form.
-pub(crate) mod full {
-    use core::fmt;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-
-    use super::{ALL, CHANGES_BYTES_MAX, Wire};
-    use crate::codec::{DecodeError, EncodeError, Reader, Writer};
-    use crate::report::Report;
-
-    fn write(report: &Report, out: &mut [u8]) -> Result<usize, EncodeError> {
-        let mut writer = Writer::new(out);
-        Wire::of(report)?.write(&Wire::BLANK, ALL, &mut writer)?;
-        Ok(writer.length())
-    }
-
-    fn read(bytes: &[u8]) -> Result<Report, DecodeError> {
-        let mut wire = Wire::BLANK;
-        let mut reader = Reader::new(bytes);
-        wire.read(ALL, &mut reader)?;
-        reader.finish()?;
-        wire.report()
-    }
-
-    pub(crate) fn serialize<S: Serializer>(report: &Report, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return report.serialize(serializer);
-        }
-        let mut out = [0; CHANGES_BYTES_MAX];
-        let length = write(report, &mut out).map_err(ser::Error::custom)?;
-        serializer.serialize_bytes(&out[..length])
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Report, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Report;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a packed report")
-            }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Report, E> {
-                read(bytes).map_err(E::custom)
-            }
-        }
-        if deserializer.is_human_readable() {
-            return Report::deserialize(deserializer);
-        }
-        deserializer.deserialize_bytes(Visitor)
-    }
-}
-
 /// A report in its wire form: integers, and text-like values already rounded.
 #[derive(Debug, Clone, PartialEq)]
-struct Wire {
+pub(super) struct Wire {
     uptime: u32,
     numbers: [Option<Number>; NUMBERS],
     rail_low: Option<bool>,
@@ -191,7 +80,7 @@ struct Wire {
 
 impl Wire {
     /// What a full report is a change of: nothing known, nothing there. Part of the wire's definition.
-    const BLANK: Self = Self {
+    pub(super) const BLANK: Self = Self {
         uptime: 0,
         numbers: [None; NUMBERS],
         rail_low: None,
@@ -206,7 +95,7 @@ impl Wire {
         containers: Vec::new(),
     };
 
-    fn of(report: &Report) -> Result<Self, EncodeError> {
+    pub(super) fn of(report: &Report) -> Result<Self, EncodeError> {
         let (energy, host) = (&report.energy, &report.host);
         let mut numbers = [None; NUMBERS];
         numbers[VOLTAGE] = measured(energy.voltage, Voltage::to_wire)?;
@@ -239,7 +128,7 @@ impl Wire {
         })
     }
 
-    fn report(self) -> Result<Report, DecodeError> {
+    pub(super) fn report(self) -> Result<Report, DecodeError> {
         let first = |number: usize| self.numbers[number].map(|[value, ..]| value);
         let energy = Energy {
             voltage: first(VOLTAGE).map(Voltage::from_wire),
@@ -272,7 +161,7 @@ impl Wire {
     }
 
     /// The bits of `changed` that take `base` to this.
-    fn changed_since(&self, base: &Self) -> u32 {
+    pub(super) fn changed_since(&self, base: &Self) -> u32 {
         let mut changed = 0;
         for (number, (new, old)) in self.numbers.iter().zip(&base.numbers).enumerate() {
             if new.is_some() && new != old {
@@ -292,7 +181,12 @@ impl Wire {
         groups.iter().filter(|(_, differs)| *differs).fold(changed, |changed, (bit, _)| changed | bit)
     }
 
-    fn write(&self, base: &Self, changed: u32, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    pub(super) fn write(
+        &self,
+        base: &Self,
+        changed: u32,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), EncodeError> {
         let has = |bit: u32| changed & bit != 0;
         writer.put(&self.uptime.wrapping_sub(base.uptime))?;
         if has(PRESENCE) {
@@ -330,7 +224,7 @@ impl Wire {
     }
 
     /// Turns this, the base, into the new report, in the order of [`Self::write`].
-    fn read(&mut self, changed: u32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    pub(super) fn read(&mut self, changed: u32, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         let has = |bit: u32| changed & bit != 0;
         let uptime: u32 = reader.take()?;
         self.uptime = self.uptime.wrapping_add(uptime);
