@@ -12,7 +12,8 @@ use super::document::{Document, Section};
 use super::error::What;
 use super::parse::Part;
 use super::{
-    Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile, Supervisor, Switch,
+    Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile, Supervisor,
+    Switch,
 };
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
@@ -40,7 +41,13 @@ pub(super) fn battery(document: &mut Document<'_>, battery: Option<&Part<'_, Bat
         let ohms = Resistance::from_ohms;
         within(document, section, "resistance", resistance, (ohms(0.0005), ohms(2.0)));
     }
-    within(document, section, "load_max", value.load_max, (Power::from_watts(0.5), Power::from_watts(5000.0)));
+    within(
+        document,
+        section,
+        "load_max",
+        value.load_max,
+        (Power::from_watts(0.5), Power::from_watts(5000.0)),
+    );
     let celsius = Temperature::from_celsius;
     within(document, section, "temperature", value.temperature, (celsius(-40.0), celsius(70.0)));
 }
@@ -104,7 +111,13 @@ fn replay(document: &mut Document<'_>, section: &Section<'_>, sensor: &ReplaySen
 pub(super) fn sampling(document: &mut Document<'_>, sampling: Option<&Part<'_, Sampling>>) {
     let Some(Part { section, value }) = sampling else { return };
     span(document, section, "interval", value.interval, (Duration::from_millis(10), Duration::from_mins(1)));
-    span(document, section, "host_interval", value.host_interval, (Duration::from_secs(1), Duration::from_hours(1)));
+    span(
+        document,
+        section,
+        "host_interval",
+        value.host_interval,
+        (Duration::from_secs(1), Duration::from_hours(1)),
+    );
 }
 
 /// Checks `[containers]`.
@@ -152,7 +165,11 @@ pub(super) fn state(document: &mut Document<'_>, state: Option<&Part<'_, StateFi
 }
 
 /// Checks the `[[switch]]` list.
-pub(super) fn switches(document: &mut Document<'_>, switches: &[Part<'_, Switch>], node: Option<&Part<'_, Node>>) {
+pub(super) fn switches(
+    document: &mut Document<'_>,
+    switches: &[Part<'_, Switch>],
+    node: Option<&Part<'_, Node>>,
+) {
     let own = node.and_then(|node| node.value.name.as_ref());
     let mut seen = Seen::default();
     for Part { section, value } in switches {
@@ -182,8 +199,7 @@ fn within<T: PartialOrd + fmt::Display>(
     // Not `value < low || value > high`: a NaN is within no range.
     let fits = low <= value && value <= high;
     if !fits {
-        let what =
-            What::Range { found: value.to_string(), low: low.to_string(), high: high.to_string() };
+        let what = What::Range { found: value.to_string(), low: low.to_string(), high: high.to_string() };
         complain(document, section, key, what);
     }
     fits

@@ -115,7 +115,9 @@ pub enum What {
     )]
     Plaintext(std::net::SocketAddr),
     /// Two recorded traces cannot both drive the clock.
-    #[error("a second replay sensor: the agent's one clock runs at the speed of one trace (first on line {first})")]
+    #[error(
+        "a second replay sensor: the agent's one clock runs at the speed of one trace (first on line {first})"
+    )]
     SecondReplay {
         /// Where the first is.
         first: usize,

@@ -11,7 +11,17 @@ use super::{Battery, Config, HwmonSensor, ReplaySensor, Sensor, ShuntSensor, che
 
 /// The sections that a file may have.
 const SECTIONS: [&str; 11] = [
-    "node", "battery", "sensor", "sampling", "policy", "containers", "supervisor", "leds", "state", "halt", "switch",
+    "node",
+    "battery",
+    "sensor",
+    "sampling",
+    "policy",
+    "containers",
+    "supervisor",
+    "leds",
+    "state",
+    "halt",
+    "switch",
 ];
 
 /// The kinds of sensor.
@@ -136,7 +146,9 @@ fn sensors<'t>(document: &mut Document<'t>, file: &Path) -> Vec<Part<'t, Sensor>
             "ina219" => document.read::<ShuntSensor>(&section).map(Sensor::Ina219),
             "ina226" => document.read::<ShuntSensor>(&section).map(Sensor::Ina226),
             "hwmon" => document.read::<HwmonSensor>(&section).map(Sensor::Hwmon),
-            "replay" => document.read::<ReplaySensor>(&section).map(|sensor| Sensor::Replay(beside(sensor, file))),
+            "replay" => {
+                document.read::<ReplaySensor>(&section).map(|sensor| Sensor::Replay(beside(sensor, file)))
+            }
             _ => {
                 document.problem(
                     Some(line),
@@ -261,7 +273,9 @@ mod tests {
     fn what_is_there_twice_is_named_with_both_lines() {
         assert_refused(
             "[[supervisor]]\naddress = \"127.0.0.1:7000\"\n[[supervisor]]\naddress = \"127.0.0.1:7000\"\n",
-            &["/etc/a.toml:9: supervisor[1].address: the supervisor at 127.0.0.1:7000 is there twice: first on line 7"],
+            &[
+                "/etc/a.toml:9: supervisor[1].address: the supervisor at 127.0.0.1:7000 is there twice: first on line 7",
+            ],
         );
         let sensor = "[[sensor]]\nkind = \"replay\"\ntrace = \"a.csv\"\n";
         assert_refused(&format!("{sensor}{sensor}"), &["/etc/a.toml:9: sensor[1]: a second replay sensor"]);
@@ -277,10 +291,14 @@ mod tests {
 
     #[test]
     fn a_trace_lies_beside_the_config_that_names_it() {
-        let config = parse(&format!("{LEAST}[[sensor]]\nkind = \"replay\"\ntrace = \"t/dusk.csv\"\n")).unwrap();
+        let config =
+            parse(&format!("{LEAST}[[sensor]]\nkind = \"replay\"\ntrace = \"t/dusk.csv\"\n")).unwrap();
         let [Sensor::Replay(replay)] = config.sensors.as_slice() else { panic!("one replay") };
         assert_eq!(replay.trace, Path::new("/etc/t/dusk.csv"));
-        assert_refused("[[sensor]]\nkind = \"replay\"\ntrace = \"a\"\nspeed = 0.0\n", &["sensor[0].speed: 0 is outside"]);
+        assert_refused(
+            "[[sensor]]\nkind = \"replay\"\ntrace = \"a\"\nspeed = 0.0\n",
+            &["sensor[0].speed: 0 is outside"],
+        );
     }
 
     #[test]

@@ -1,0 +1,256 @@
+//! `check`: what was understood of a config, every default filled in.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::time::Duration;
+
+use agent::config::policy::{Enter, Leave};
+use agent::config::{Config, Policy, PowerOffBy, Sensor};
+use protocol::{Seconds, Stage};
+use serde_json::{Value, json};
+
+/// The stages that have a rung.
+const RUNGS: [Stage; 4] = [Stage::Throttle, Stage::Shed, Stage::Drain, Stage::Halt];
+
+/// Prints it.
+pub(super) fn print(out: &mut impl Write, config: &Config, json: bool) -> anyhow::Result<()> {
+    if json {
+        writeln!(out, "{:#}", as_json(config))?;
+    } else {
+        write!(out, "{}", as_text(config)?)?;
+    }
+    Ok(())
+}
+
+/// A duration as a person would say it.
+fn span(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        Seconds::from(duration).to_string()
+    }
+}
+
+/// The conditions of a way in: any of them, held.
+fn enter_words(enter: &Enter) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(soc) = enter.soc {
+        let when = if enter.discharging { " while discharging" } else { "" };
+        words.push(format!("SoC < {soc:.0}{when}"));
+    }
+    words.extend(enter.voltage.map(|voltage| format!("V* < {voltage}")));
+    words.extend(enter.time_to_empty.map(|time| format!("empty in < {}", span(time))));
+    words
+}
+
+/// The conditions of a way out: all of them, held.
+fn leave_words(leave: &Leave) -> Vec<String> {
+    let mut words = Vec::new();
+    words.extend(leave.soc.map(|soc| format!("SoC > {soc:.0}")));
+    words.extend(leave.voltage.map(|voltage| format!("V* > {voltage}")));
+    words.extend(leave.terminal.map(|voltage| format!("V > {voltage}")));
+    if leave.charging {
+        words.push("charging".to_owned());
+    }
+    words
+}
+
+/// The holds of a rung at this node's place in the shed order.
+fn holds(policy: &Policy, stage: Stage, place: u8) -> Option<(&Enter, Duration, &Leave, Duration)> {
+    let rung = policy.rung(stage)?;
+    Some((
+        &rung.enter,
+        policy.enter_hold(&rung.enter, place),
+        &rung.leave,
+        policy.leave_hold(&rung.leave, place),
+    ))
+}
+
+fn sensor_words(sensor: &Sensor) -> String {
+    match sensor {
+        Sensor::Ina219(s) | Sensor::Ina226(s) => {
+            let kind = if matches!(sensor, Sensor::Ina219(_)) { "INA219" } else { "INA226" };
+            let reversed = if s.reversed { ", reversed" } else { "" };
+            format!(
+                "{kind} at {:#04x} on {}, shunt {} to {}{reversed}",
+                s.address,
+                s.bus.display(),
+                s.shunt,
+                s.current_max
+            )
+        }
+        Sensor::Hwmon(s) => format!("kernel hwmon {}{}", s.chip, if s.reversed { ", reversed" } else { "" }),
+        Sensor::Replay(s) => format!("replay of {} at {} times life", s.trace.display(), s.speed),
+    }
+}
+
+fn as_text(config: &Config) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let out = &mut text;
+    let name = config.node.name.as_ref().map_or_else(|| "(the host's name)".to_owned(), ToString::to_string);
+    let master = if config.node.master { ", a master" } else { "" };
+    writeln!(
+        out,
+        "node      {name} on supply {}, place {} of the shed order{master}",
+        config.node.supply, config.node.shed_order
+    )?;
+    let battery = &config.battery;
+    let cutoff = battery.cutoff.unwrap_or(battery.chemistry.usual().cutoff);
+    writeln!(
+        out,
+        "battery   {} {}, load up to {}, cut off at {cutoff}, {}",
+        battery.chemistry, battery.capacity, battery.load_max, battery.temperature
+    )?;
+    for (index, sensor) in config.sensors.iter().enumerate() {
+        writeln!(out, "sensor {index}  {}", sensor_words(sensor))?;
+    }
+    if config.sensors.is_empty() {
+        writeln!(out, "sensor    none: the supply's state comes from the supervisor's relay")?;
+    }
+    let (every, host) = (span(config.sampling.interval), span(config.sampling.host_interval));
+    writeln!(out, "sampling  every {every}; the board every {host}\n")?;
+    ladder(out, config)?;
+    rest(out, config)?;
+    Ok(text)
+}
+
+fn ladder(out: &mut String, config: &Config) -> std::fmt::Result {
+    let policy = &config.policy;
+    writeln!(out, "V*: load-compensated voltage, 5 min mean; SoC and time to empty: their lower bounds")?;
+    writeln!(out, "{:<9} {:<58} leave on all", "stage", "enter on any")?;
+    for stage in RUNGS {
+        let Some((enter, in_hold, leave, out_hold)) = holds(policy, stage, config.node.shed_order) else {
+            continue;
+        };
+        let enter = format!("{}; {}", enter_words(enter).join(", "), span(in_hold));
+        writeln!(
+            out,
+            "{:<9} {enter:<58} {}; {}",
+            stage.name(),
+            leave_words(leave).join(", "),
+            span(out_hold)
+        )?;
+    }
+    writeln!(out, "{:<9} V < {}; {}", "at once", policy.collapse, span(policy.collapse_hold))?;
+    writeln!(out, "{:<9} drain {}, halt {}", "budgets", span(policy.drain_budget), span(policy.halt_budget))?;
+    writeln!(
+        out,
+        "{:<9} at least {} in a stage; no reading: {} without change, then a rung for each {}; throttled above {}\n",
+        "timing",
+        span(policy.settle),
+        span(policy.stale_hold),
+        span(policy.stale_climb),
+        policy.hot
+    )
+}
+
+fn rest(out: &mut String, config: &Config) -> std::fmt::Result {
+    let containers = &config.containers;
+    writeln!(
+        out,
+        "containers by {}: caps deferrable {}, standard {}; stop within {}",
+        containers.socket.display(),
+        containers.throttle_deferrable,
+        containers.throttle_standard,
+        span(containers.stop_timeout)
+    )?;
+    if !containers.untouched.is_empty() {
+        writeln!(out, "untouched {}", containers.untouched.join(", "))?;
+    }
+    for supervisor in &config.supervisors {
+        let plain = if supervisor.plaintext { " (not encrypted, as configured)" } else { "" };
+        writeln!(out, "reports to {}{plain}", supervisor.address)?;
+    }
+    if config.supervisors.is_empty() {
+        writeln!(out, "reports to nobody")?;
+    }
+    let leds = &config.leds;
+    let all = leds.stage.iter().chain(&leds.fault).chain(&leds.link).map(String::as_str);
+    let all = all.collect::<Vec<_>>().join(", ");
+    writeln!(out, "LEDs      {}", if all.is_empty() { "none" } else { &all })?;
+    for switch in &config.switches {
+        let low = if switch.active_low { ", active low" } else { "" };
+        writeln!(out, "switches  the power of {} by GPIO {}{low}", switch.node, switch.gpio)?;
+    }
+    writeln!(out, "state     {} every {} at most", config.state.path.display(), span(config.state.interval))?;
+    let halt = match config.halt.power_off {
+        PowerOffBy::Systemd => "powers the node off",
+        PowerOffBy::None => "stops containers and syncs disks; the node stays up",
+    };
+    writeln!(out, "halt      {halt}")
+}
+
+fn as_json(config: &Config) -> Value {
+    let secs = |duration: Duration| json!(duration.as_secs_f64());
+    let policy = &config.policy;
+    let rungs: serde_json::Map<String, Value> = RUNGS
+        .iter()
+        .filter_map(|&stage| {
+            let (enter, in_hold, leave, out_hold) = holds(policy, stage, config.node.shed_order)?;
+            let rung = json!({
+                "enter": {
+                    "soc": enter.soc.map(|soc| soc.fraction()),
+                    "discharging": enter.discharging,
+                    "voltage_v": enter.voltage.map(|voltage| voltage.volts()),
+                    "time_to_empty_s": enter.time_to_empty.map(secs),
+                    "hold_s": secs(in_hold),
+                },
+                "leave": {
+                    "soc": leave.soc.map(|soc| soc.fraction()),
+                    "voltage_v": leave.voltage.map(|voltage| voltage.volts()),
+                    "terminal_v": leave.terminal.map(|voltage| voltage.volts()),
+                    "charging": leave.charging,
+                    "hold_s": secs(out_hold),
+                },
+            });
+            Some((stage.name().to_owned(), rung))
+        })
+        .collect();
+    let battery = &config.battery;
+    json!({
+        "node": {
+            "name": config.node.name.as_ref().map(ToString::to_string),
+            "supply": config.node.supply.to_string(),
+            "shed_order": config.node.shed_order,
+            "master": config.node.master,
+        },
+        "battery": {
+            "chemistry": battery.chemistry.to_string(),
+            "capacity_ah": battery.capacity.amp_hours(),
+            "cutoff_v": battery.cutoff.unwrap_or(battery.chemistry.usual().cutoff).volts(),
+            "resistance_ohm": battery.resistance.map(|resistance| resistance.ohms()),
+            "load_max_w": battery.load_max.watts(),
+            "temperature_c": battery.temperature.celsius(),
+        },
+        "sensors": config.sensors.iter().map(sensor_words).collect::<Vec<_>>(),
+        "sampling": {
+            "interval_s": secs(config.sampling.interval),
+            "host_interval_s": secs(config.sampling.host_interval),
+        },
+        "policy": {
+            "rungs": rungs,
+            "collapse_v": policy.collapse.volts(),
+            "collapse_hold_s": secs(policy.collapse_hold),
+            "settle_s": secs(policy.settle),
+            "stale_hold_s": secs(policy.stale_hold),
+            "stale_climb_s": secs(policy.stale_climb),
+            "hot_c": policy.hot.celsius(),
+            "drain_budget_s": secs(policy.drain_budget),
+            "halt_budget_s": secs(policy.halt_budget),
+        },
+        "containers": {
+            "socket": config.containers.socket,
+            "untouched": config.containers.untouched,
+            "throttle_deferrable_cpus": config.containers.throttle_deferrable.cpus(),
+            "throttle_standard_cpus": config.containers.throttle_standard.cpus(),
+            "stop_timeout_s": secs(config.containers.stop_timeout),
+        },
+        "supervisors": config.supervisors.iter().map(|one| one.address.to_string()).collect::<Vec<_>>(),
+        "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link },
+        "switches": config.switches.iter().map(|switch| json!({
+            "node": switch.node.to_string(), "gpio": switch.gpio, "active_low": switch.active_low,
+        })).collect::<Vec<_>>(),
+        "state": { "path": config.state.path, "interval_s": secs(config.state.interval) },
+        "power_off": config.halt.power_off == PowerOffBy::Systemd,
+    })
+}

@@ -1,0 +1,205 @@
+//! `probe`: what this machine has, as a config to start from. Looks only; what was not found is said with the reason.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agent::config::Containers;
+use agent::io::docker::Engine;
+use hardware::chips::detect::Found;
+use hardware::linux::Root;
+use hardware::linux::probe::{Inventory, probe};
+use protocol::NodeName;
+use serde_json::{Value, json};
+
+/// Docker says its version within this, or counts as absent.
+const DOCKER_TIMEOUT: Duration = Duration::from_secs(3);
+/// The green LED of a Pi, by the names that its firmware gave it over the years.
+const PI_LEDS: [&str; 2] = ["ACT", "led0"];
+/// hwmon drivers of shunt monitors.
+const SHUNT_DRIVERS: [&str; 4] = ["ina219", "ina220", "ina226", "ina2xx"];
+
+/// What Docker said.
+struct Docker {
+    socket: PathBuf,
+    version: Result<String, String>,
+}
+
+/// Prints it.
+pub(super) fn print(out: &mut impl Write, json: bool) -> anyhow::Result<()> {
+    let inventory = probe(&Root::default());
+    let docker = ask_docker()?;
+    let config = config(&inventory, &docker)?;
+    if json {
+        writeln!(out, "{:#}", as_json(&inventory, &docker, &config))?;
+    } else {
+        write!(out, "{config}")?;
+    }
+    Ok(())
+}
+
+fn ask_docker() -> anyhow::Result<Docker> {
+    let socket = Containers::default().socket;
+    let engine = Engine::new(socket.clone());
+    let ask = async {
+        let docker = engine.client().map_err(|error| error.to_string())?;
+        let version = docker.version().await.map_err(|error| error.to_string())?;
+        version.version.ok_or_else(|| "it does not say its version".to_owned())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(async { tokio::time::timeout(DOCKER_TIMEOUT, ask).await });
+    let version =
+        answer.unwrap_or_else(|_elapsed| Err(format!("no answer within {} s", DOCKER_TIMEOUT.as_secs())));
+    Ok(Docker { socket, version })
+}
+
+/// The config to start from, what was not found as comments.
+fn config(inventory: &Inventory, docker: &Docker) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let out = &mut text;
+    let model = inventory.model.as_deref().unwrap_or("not a board that names itself");
+    writeln!(out, "# {model}. Edit what is marked, then: heliostat-agent check --config THIS-FILE\n")?;
+    writeln!(out, "[node]")?;
+    match host_name() {
+        Some(name) => writeln!(out, "name = \"{name}\"")?,
+        None => writeln!(out, "# name = \"...\"  # EDIT: the host's own name is no node's name")?,
+    }
+    writeln!(out, "supply = \"main\"  # EDIT: the same on all nodes that hang on this battery")?;
+    writeln!(out, "shed_order = 0  # EDIT: greater sheds earlier and recovers later\n")?;
+    writeln!(out, "[battery]")?;
+    writeln!(out, "chemistry = \"agm\"  # EDIT: flooded, agm, gel or lifepo4")?;
+    writeln!(out, "capacity = \"70 Ah\"  # EDIT: the label's\n")?;
+    sensors(out, inventory)?;
+    leds(out, inventory)?;
+    writeln!(out, "[containers]\nsocket = \"{}\"", docker.socket.display())?;
+    match &docker.version {
+        Ok(version) => writeln!(out, "# Docker {version} answers.\n")?,
+        Err(why) => writeln!(out, "# Docker does not answer: {why}\n")?,
+    }
+    writeln!(out, "# A supervisor to report to:\n# [[supervisor]]\n# address = \"127.0.0.1:7190\"\n")?;
+    board(out, inventory)?;
+    for trouble in &inventory.troubles {
+        writeln!(out, "# could not be looked at: {}", trouble.replace('\n', " "))?;
+    }
+    Ok(text)
+}
+
+fn host_name() -> Option<NodeName> {
+    rustix::system::uname().nodename().to_string_lossy().parse().ok()
+}
+
+fn sensors(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
+    let mut any = false;
+    for bus in &inventory.buses {
+        for (address, found) in &bus.chips {
+            let kind = match found {
+                Found::Ina226 => "ina226",
+                Found::Ina219 { .. } => "ina219",
+                Found::Unknown { register } => {
+                    writeln!(
+                        out,
+                        "# {} at {address:#04x}: another chip (register 0: {register:#06x})",
+                        bus.path.display()
+                    )?;
+                    continue;
+                }
+            };
+            any = true;
+            writeln!(
+                out,
+                "[[sensor]]\nkind = \"{kind}\"\nbus = \"{}\"\naddress = {address:#04x}",
+                bus.path.display()
+            )?;
+            writeln!(out, "shunt = \"2 mOhm\"  # EDIT: printed on it; R100 is 100 mOhm")?;
+            writeln!(out, "current_max = \"20 A\"  # EDIT: the most that flows, either way\n")?;
+        }
+    }
+    for device in inventory.hwmon.iter().filter(|device| SHUNT_DRIVERS.contains(&device.name.as_str())) {
+        any = true;
+        writeln!(
+            out,
+            "[[sensor]]  # the kernel's driver holds this chip\nkind = \"hwmon\"\nchip = \"{}\"\n",
+            device.name
+        )?;
+    }
+    if any {
+        return Ok(());
+    }
+    let why = if inventory.buses.is_empty() {
+        "no I2C bus: on a Pi, dtparam=i2c_arm=on in config.txt, and the module i2c-dev"
+    } else {
+        "nothing that measures answers at 0x40 to 0x4f on any bus: check power, wiring and address pins"
+    };
+    writeln!(out, "# no sensor found: {why}.")?;
+    writeln!(
+        out,
+        "# Without one, this node follows what a supervisor relays from another node of its supply.\n"
+    )
+}
+
+fn leds(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
+    let Some(led) = PI_LEDS.iter().find(|led| inventory.leds.iter().any(|found| found == *led)) else {
+        let found = if inventory.leds.is_empty() {
+            "none under /sys/class/leds".to_owned()
+        } else {
+            format!("there are {}", inventory.leds.join(", "))
+        };
+        return writeln!(out, "# no LED of a Pi found: {found}\n");
+    };
+    writeln!(out, "[leds]\nstage = [\"{led}\"]\n# found: {}\n", inventory.leds.join(", "))
+}
+
+fn board(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
+    match inventory.cpufreq.first() {
+        Some(policy) => writeln!(out, "# clock: {} to {}", policy.min, policy.max)?,
+        None => writeln!(out, "# no cpufreq: the clock cannot be capped, containers still can")?,
+    }
+    match inventory.rail_low {
+        Some(true) => writeln!(out, "# the 5 V rail is under 4.63 V now: check the converter and its cable")?,
+        Some(false) => writeln!(out, "# the firmware watches the 5 V rail")?,
+        None => writeln!(out, "# no under-voltage flag: this board or kernel cannot tell of a low 5 V rail")?,
+    }
+    let chips: Vec<String> = inventory
+        .gpiochips
+        .iter()
+        .map(|chip| format!("{} ({})", chip.path.display(), chip.label.as_deref().unwrap_or("no label")))
+        .collect();
+    if chips.is_empty() {
+        writeln!(out, "# no GPIO chip: no [[switch]] can work here")
+    } else {
+        writeln!(out, "# GPIO: {}", chips.join(", "))
+    }
+}
+
+fn as_json(inventory: &Inventory, docker: &Docker, config: &str) -> Value {
+    let path = |path: &Path| path.display().to_string();
+    let chip = |(address, found): &(u8, Found)| {
+        let kind = match found {
+            Found::Ina226 => "ina226",
+            Found::Ina219 { .. } => "ina219",
+            Found::Unknown { .. } => "unknown",
+        };
+        json!({ "address": address, "kind": kind })
+    };
+    json!({
+        "model": inventory.model,
+        "buses": inventory.buses.iter().map(|bus| json!({
+            "path": path(&bus.path), "adapter": bus.adapter, "chips": bus.chips.iter().map(chip).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "hwmon": inventory.hwmon.iter().map(|device| &device.name).collect::<Vec<_>>(),
+        "rail_low": inventory.rail_low,
+        "leds": inventory.leds,
+        "cpufreq": inventory.cpufreq.iter().map(|policy| json!({
+            "name": policy.name, "min_khz": policy.min.kilohertz(), "max_khz": policy.max.kilohertz(),
+        })).collect::<Vec<_>>(),
+        "gpio": inventory.gpiochips.iter().map(|chip| path(&chip.path)).collect::<Vec<_>>(),
+        "docker": {
+            "socket": path(&docker.socket),
+            "version": docker.version.as_ref().ok(),
+            "trouble": docker.version.as_ref().err(),
+        },
+        "troubles": inventory.troubles,
+        "config": config,
+    })
+}

@@ -1,0 +1,264 @@
+//! Carries out the core's actions, each within a bound; or, in a dry run, says what it would do and touches nothing.
+
+use std::collections::BTreeSet;
+
+use hardware::linux::Root;
+use protocol::Reason;
+use protocol::message::OrderOutcome;
+use tokio::sync::mpsc::Sender;
+use tracing::{info, warn};
+
+use super::cpufreq::Cpufreq;
+use super::docker::{self, Engine};
+use super::dry_run::Shadow;
+use super::leds::Leds;
+use super::links::Links;
+use super::power_off::PowerOff;
+use super::save::Saver;
+use super::switches::Switches;
+use super::systemd::Systemd;
+use crate::config::Config;
+use crate::core::action::{Action, ActionId, ContainerChange, Outgoing, Warning};
+use crate::core::event::{ActionError, ContainerId, DockerEvent, Event};
+
+/// Everything that acts.
+#[derive(Debug)]
+pub struct Hands {
+    events: Sender<Event>,
+    /// `None` in a dry run, which writes nothing.
+    saver: Option<Saver>,
+    /// In a dry run: the containers as they would be.
+    shadow: Option<Shadow>,
+    engine: Engine,
+    cpufreq: Cpufreq,
+    leds: Leds,
+    links: Links,
+    switches: Switches,
+    power_off: PowerOff,
+    /// A power off that waits for the actions before it.
+    parting: Option<(ActionId, Reason)>,
+    /// Begun and not yet ended.
+    under_way: BTreeSet<ActionId>,
+    stopped: bool,
+}
+
+impl Hands {
+    /// Hands for a config. A `saver` of `None` makes it a dry run.
+    pub fn new(
+        config: &Config,
+        root: &Root,
+        events: Sender<Event>,
+        saver: Option<Saver>,
+        engine: Engine,
+        links: Links,
+    ) -> Self {
+        Self {
+            shadow: saver.is_none().then(Shadow::default),
+            saver,
+            engine,
+            links,
+            cpufreq: Cpufreq::new(root),
+            leds: Leds::new(root, &config.leds),
+            switches: Switches::new(&config.switches),
+            power_off: PowerOff::new(config.halt.power_off),
+            parting: None,
+            under_way: BTreeSet::new(),
+            stopped: false,
+            events,
+        }
+    }
+
+    /// Whether nothing is touched.
+    pub fn is_dry_run(&self) -> bool {
+        self.shadow.is_some()
+    }
+
+    /// Whether the core said that the program may end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Ends without waiting for the core.
+    pub fn stop_now(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Sees an event before the core does: in a dry run Docker's list is shown as it would be, and an outcome is
+    /// taken off the list of what is under way.
+    pub fn notice(&mut self, event: &mut Event) {
+        match event {
+            Event::Docker(DockerEvent::Containers(containers)) => {
+                if let Some(shadow) = &mut self.shadow {
+                    *containers = shadow.overlay(std::mem::take(containers));
+                }
+            }
+            Event::Outcome { action, .. } => {
+                self.under_way.remove(action);
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins an action. What ends at once comes back as events in `ended`; the rest ends on the channel.
+    pub fn begin(&mut self, action: Action, systemd: &Systemd, ended: &mut Vec<Event>) {
+        match action {
+            Action::Container { id, container, change, stage } => {
+                info!(stage = %stage, dry_run = self.is_dry_run(), "container {container}: {}", Words(change));
+                self.under_way.insert(id);
+                self.change(id, container, change, ended);
+            }
+            Action::SaveState { id, state } => {
+                self.under_way.insert(id);
+                match &self.saver {
+                    None => ended.push(outcome(id, Ok(()))),
+                    Some(saver) => {
+                        ended.extend(saver.save(id, state).err().map(|error| outcome(id, Err(error))))
+                    }
+                }
+            }
+            Action::ListContainers => self.engine.want_list(),
+            Action::SetFrequencyCap { id, cap } => {
+                let result = self.unless_dry(|| format!("clock cap {cap:?}"), |hands| hands.cpufreq.set(cap));
+                self.now(id, result, ended);
+            }
+            Action::ShowLamps { id, lamps } => {
+                let result = self.unless_dry(|| format!("{lamps:?}"), |hands| hands.leds.show(lamps));
+                self.now(id, result, ended);
+            }
+            Action::Switch { id, node, on } => {
+                let word = if on { "on" } else { "off" };
+                info!(dry_run = self.is_dry_run(), "power of {node}: {word}");
+                let result = self.unless_dry(String::new, |hands| hands.switches.set(&node, on));
+                self.now(id, result, ended);
+            }
+            Action::Send { supervisor, message } => {
+                if let Outgoing::Outcome(OrderOutcome { id, result: Ok(_) }) = &message {
+                    self.links.obeyed(id.term);
+                }
+                self.links.send(supervisor, message);
+            }
+            Action::CloseLink { supervisor } => self.links.close(supervisor),
+            Action::PowerOff { id, .. } if self.parting.is_some() => {
+                ended.push(outcome(id, Err(ActionError::Refused("it is on its way already".to_owned()))));
+            }
+            Action::PowerOff { id, reason } => self.parting = Some((id, reason)),
+            Action::Announce { from, to, reason } => {
+                info!(dry_run = self.is_dry_run(), "stage {from} -> {to}: {reason}");
+                systemd.status(&format!("{to}: {reason}"));
+            }
+            Action::Warn(warning) => warn!("{}", Told(&warning)),
+            Action::Stop => self.stopped = true,
+        }
+    }
+
+    /// Begins what waited for everything else to end: the power off.
+    pub fn begin_parting(&mut self, ended: &mut Vec<Event>) {
+        if !self.under_way.is_empty() {
+            return;
+        }
+        let Some((id, reason)) = self.parting.take() else { return };
+        self.under_way.insert(id);
+        warn!(dry_run = self.is_dry_run(), "powering off: {reason}");
+        if self.is_dry_run() {
+            ended.push(outcome(id, Ok(())));
+            return;
+        }
+        let (power_off, events) = (self.power_off.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let result = power_off.carry_out().await;
+            let _ = events.send(outcome(id, result)).await;
+        });
+    }
+
+    /// Ends orderly: what is queued for the supervisors goes out, the LEDs are given back.
+    pub async fn finish(mut self) {
+        if !self.is_dry_run() {
+            self.leds.give_back();
+        }
+        self.links.finish().await;
+    }
+
+    fn now(&mut self, id: ActionId, result: Result<(), ActionError>, ended: &mut Vec<Event>) {
+        self.under_way.insert(id);
+        ended.push(outcome(id, result));
+    }
+
+    fn unless_dry(
+        &mut self,
+        words: impl FnOnce() -> String,
+        act: impl FnOnce(&mut Self) -> Result<(), ActionError>,
+    ) -> Result<(), ActionError> {
+        if !self.is_dry_run() {
+            return act(self);
+        }
+        let words = words();
+        if !words.is_empty() {
+            info!(dry_run = true, "{words}");
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        id: ActionId,
+        container: ContainerId,
+        change: ContainerChange,
+        ended: &mut Vec<Event>,
+    ) {
+        if let Some(shadow) = &mut self.shadow {
+            ended.push(outcome(id, Ok(())));
+            ended.push(Event::Docker(DockerEvent::Containers(shadow.change(&container, change))));
+            return;
+        }
+        let (engine, events) = (self.engine.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let result = docker::change::change(&engine, &container, change).await;
+            let _ = events.send(outcome(id, result)).await;
+        });
+    }
+}
+
+fn outcome(action: ActionId, result: Result<(), ActionError>) -> Event {
+    Event::Outcome { action, result }
+}
+
+/// A change in words.
+struct Words(ContainerChange);
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            ContainerChange::SetCpu(cpu) => {
+                write!(f, "CPU nano {} quota {} period {}", cpu.nano_cpus, cpu.quota, cpu.period)
+            }
+            ContainerChange::Pause => f.write_str("pause"),
+            ContainerChange::Unpause => f.write_str("unpause"),
+            ContainerChange::Stop { timeout } => write!(f, "stop within {} s", timeout.as_secs()),
+            ContainerChange::Start => f.write_str("start"),
+        }
+    }
+}
+
+/// A warning in words.
+struct Told<'a>(&'a Warning);
+
+impl std::fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Warning::BadLabel { container, label, value, assumed } => {
+                write!(
+                    f,
+                    "container {container}: label {label}={value:?} is not understood, {assumed} is assumed"
+                )
+            }
+            Warning::ActionFailed { what, why } => write!(f, "{what} failed: {why}"),
+            Warning::StateNotSaved { why } => {
+                write!(
+                    f,
+                    "the state is not saved ({why}): what is changed now may not be restored after a crash"
+                )
+            }
+            Warning::Sensor { sensor, what } => write!(f, "sensor {sensor}: {what}"),
+        }
+    }
+}

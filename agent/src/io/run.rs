@@ -1,0 +1,329 @@
+//! The one loop: the world to events, events to the core, the core's actions to the [`hands`](super::hands).
+//!
+//! One thread. It sleeps until the earliest of: an event from Docker, a link or an action's end; a signal; the one
+//! [`Alarm`] for readings, looks at the board, the core's own wish and the watchdog. What falls due within a short
+//! while of a reading waits for it, so that the processor wakes once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hardware::linux::Root;
+use hardware::sim::trace::TraceError;
+use protocol::message::Hello;
+use protocol::{Fault, NameError, NodeName, Term, Uptime, VERSION_CURRENT, VERSION_MIN};
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver};
+use tracing::{info, warn};
+
+use super::alarm::Alarm;
+use super::clock::Clock;
+use super::docker::{self, Engine};
+use super::hands::Hands;
+use super::host::Host;
+use super::links::Links;
+use super::random;
+use super::save::Saver;
+use super::sensors::Sensors;
+use super::state_file::{self, Found, InUse, StateFile};
+use super::systemd::Systemd;
+use crate::config::{Config, Sensor};
+use crate::core::Agent;
+use crate::core::action::Action;
+use crate::core::event::Event;
+use crate::core::state::State;
+
+/// Events that may wait; whoever brings more waits with them.
+const QUEUE: usize = 256;
+/// What falls due this shortly before a reading waits for it.
+const SLACK: Duration = Duration::from_millis(100);
+/// After SIGTERM the core says when it is done; should it not, the program ends all the same.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// The core is not asked more often than this, whatever it wishes.
+const TICK_LEAST: Duration = Duration::from_millis(1);
+
+/// Why the agent does not run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Another agent has the state file.
+    #[error(transparent)]
+    InUse(#[from] InUse),
+    /// A recorded trace cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The host's name is no node's name.
+    #[error("the host's name {host:?} cannot name this node ({source}): set `name` under [node]")]
+    Name {
+        /// The host's name.
+        host: String,
+        /// Why.
+        source: NameError,
+    },
+    /// The kernel refuses what every process has.
+    #[error("cannot begin: {0}")]
+    Kernel(#[from] io::Error),
+}
+
+/// Runs until a signal, or until the core says stop. In a dry run nothing is touched, and the end of a recorded trace
+/// is the end.
+///
+/// # Errors
+/// Only before it begins; once it runs, whatever fails is an event.
+pub fn run(config: &Config, dry_run: bool) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // The state file's writes and the power off; idle threads do not stay.
+        .max_blocking_threads(4)
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()?;
+    let result = runtime.block_on(async { Loop::begin(config, dry_run)?.turn().await });
+    // A write that hangs in the kernel must not keep the program.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// The node's name: the config's, or the host's.
+fn node_name(config: &Config) -> Result<NodeName, RunError> {
+    if let Some(name) = &config.node.name {
+        return Ok(name.clone());
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    host.parse().map_err(|source| RunError::Name { host, source })
+}
+
+/// How fast the clock runs: the replayed trace's speed, if there is one.
+fn speed(config: &Config) -> f64 {
+    let replay = |sensor: &Sensor| match sensor {
+        Sensor::Replay(replay) => Some(replay.speed),
+        _ => None,
+    };
+    config.sensors.iter().find_map(replay).unwrap_or(1.0)
+}
+
+/// What was known when the program last ran, said to the log where it is not as it should be.
+fn remembered(found: Found) -> (Option<State>, Option<Duration>) {
+    match found {
+        Found::Nothing => (None, None),
+        Found::State(state, age) => {
+            info!(stage = %state.stage, changed = state.ledger.len(), "taken up again");
+            (Some(*state), age)
+        }
+        Found::Damaged { why, kept_as } => {
+            let kept = kept_as.map_or_else(String::new, |path| format!(", kept as {}", path.display()));
+            warn!("the state file is damaged ({why}){kept}: starts as if nothing were known");
+            (None, None)
+        }
+    }
+}
+
+struct Loop {
+    clock: Clock,
+    agent: Agent,
+    sensors: Sensors,
+    host: Host,
+    hands: Hands,
+    systemd: Systemd,
+    alarm: Alarm,
+    incoming: Receiver<Event>,
+    terminate: Signal,
+    interrupt: Signal,
+    /// Happened, and not yet handed to the core.
+    pending: VecDeque<Event>,
+    sample_interval: Duration,
+    host_interval: Duration,
+    sample_at: Uptime,
+    host_at: Uptime,
+    tick_least_at: Uptime,
+    /// Since when, and that, the program is asked to stop.
+    terminating: Option<Instant>,
+}
+
+impl Loop {
+    fn begin(config: &Config, dry_run: bool) -> Result<Self, RunError> {
+        let node = node_name(config)?;
+        let root = Root::default();
+        let (events, incoming) = mpsc::channel(QUEUE);
+        let (saver, found) = if dry_run {
+            warn!("dry-run: decides and reports, and touches nothing");
+            (None, state_file::peek(&config.state.path, Path::new("/")))
+        } else {
+            let file = StateFile::take(&config.state.path, Path::new("/"))?;
+            if !file.is_locked() {
+                warn!("{} cannot be locked: is its folder writable?", config.state.path.display());
+            }
+            let found = file.load();
+            (Some(Saver::start(file, events.clone())), found)
+        };
+        let sensors = Sensors::open(&root, &config.sensors)?;
+        let (state, off_for) = remembered(found);
+        let boot = random::boot_id();
+        let hello = Hello {
+            version_min: VERSION_MIN,
+            version_max: VERSION_CURRENT,
+            node: node.clone(),
+            boot,
+            supply: config.node.supply.clone(),
+            has_sensor: !config.sensors.is_empty(),
+            shed_order: config.node.shed_order,
+            master: config.node.master,
+            term: state.as_ref().and_then(|state| state.order).map_or(Term::default(), |order| order.term),
+        };
+        let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
+        let links = Links::open(&addresses, &hello, &events);
+        let engine = Engine::new(config.containers.socket.clone());
+        tokio::spawn(docker::watch::run(engine.clone(), events.clone()));
+        info!(%node, supply = %config.node.supply, sensors = config.sensors.len(), "begins");
+        Ok(Self {
+            agent: Agent::new(config, node, boot, state, off_for),
+            hands: Hands::new(config, &root, events, saver, engine, links),
+            host: Host::new(&root),
+            systemd: Systemd::from_env(),
+            alarm: Alarm::new()?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            pending: VecDeque::new(),
+            sample_interval: config.sampling.interval,
+            host_interval: config.sampling.host_interval,
+            sample_at: Uptime::START,
+            host_at: Uptime::START,
+            tick_least_at: Uptime::START,
+            terminating: None,
+            // Last, so that the first reading is of the first moment.
+            clock: Clock::start(speed(config)),
+            sensors,
+            incoming,
+        })
+    }
+
+    async fn turn(mut self) -> Result<(), RunError> {
+        self.look();
+        self.decide();
+        self.systemd.ready(&format!("{}: {}", self.agent.stage(), self.agent.reason()));
+        while !self.hands.is_stopped() && !self.is_overdue() {
+            let due = self.next_look();
+            self.alarm.set(due)?;
+            tokio::select! {
+                Some(event) = self.incoming.recv() => self.pending.push_back(event),
+                ring = self.alarm.rings() => ring?,
+                _ = self.terminate.recv() => self.stop(),
+                _ = self.interrupt.recv() => self.stop(),
+            }
+            // What came meanwhile is handed over in the same waking.
+            while let Ok(event) = self.incoming.try_recv() {
+                self.pending.push_back(event);
+            }
+            self.look();
+            self.decide();
+        }
+        info!("ends");
+        self.systemd.stopping();
+        self.hands.finish().await;
+        Ok(())
+    }
+
+    /// Asks the core to stop; asked twice, the program ends now.
+    fn stop(&mut self) {
+        if self.terminating.is_some() {
+            warn!("asked to stop twice: ends now");
+            self.hands.stop_now();
+            return;
+        }
+        self.terminating = Some(Instant::now());
+        self.pending.push_back(Event::Terminate);
+    }
+
+    fn is_overdue(&self) -> bool {
+        let overdue = self.terminating.is_some_and(|since| since.elapsed() >= STOP_WITHIN);
+        if overdue {
+            warn!("not done {} s after being asked to stop: ends all the same", STOP_WITHIN.as_secs());
+        }
+        overdue
+    }
+
+    /// Reads what is due.
+    fn look(&mut self) {
+        let now = self.clock.now();
+        if self.sample_at <= now {
+            self.sample_at = next(self.sample_at, self.sample_interval, now);
+            self.pending.extend(self.sensors.read(now));
+        }
+        if self.host_at <= now {
+            self.host_at = next(self.host_at, self.host_interval, now);
+            self.pending.push_back(Event::Host(self.host.sample()));
+        }
+        if self.tick_at().is_some_and(|tick| tick <= now) {
+            self.tick_least_at = now + TICK_LEAST;
+            self.pending.push_back(Event::Tick);
+        }
+        self.systemd.keep_alive();
+    }
+
+    fn tick_at(&self) -> Option<Uptime> {
+        self.agent.next_wake().map(|tick| tick.max(self.tick_least_at))
+    }
+
+    /// Hands what happened to the core, and what it wants done to the hands, until both are quiet.
+    fn decide(&mut self) {
+        let mut actions: Vec<Action> = Vec::new();
+        let mut ended = Vec::new();
+        while let Some(mut event) = self.pending.pop_front() {
+            self.hands.notice(&mut event);
+            if self.ends_the_dry_run(&event) {
+                self.stop();
+            }
+            self.agent.handle(self.clock.now(), event, &mut actions);
+            for action in actions.drain(..) {
+                self.hands.begin(action, &self.systemd, &mut ended);
+            }
+            self.hands.begin_parting(&mut ended);
+            self.pending.extend(ended.drain(..));
+        }
+    }
+
+    /// A dry run of a recorded trace ends with it.
+    fn ends_the_dry_run(&self, event: &Event) -> bool {
+        self.hands.is_dry_run()
+            && self.terminating.is_none()
+            && matches!(event, Event::Sensor { reading: Err(Fault::TraceEnded), .. })
+    }
+
+    /// How long until something is due.
+    fn next_look(&mut self) -> Option<Duration> {
+        let sample = self.clock.until(self.sample_at);
+        let on_the_grid = |due: Duration| if due < sample && sample - due <= SLACK { sample } else { due };
+        let mut due = sample.min(on_the_grid(self.clock.until(self.host_at)));
+        if let Some(tick) = self.tick_at() {
+            due = due.min(on_the_grid(self.clock.until(tick)));
+        }
+        if let Some(alive) = self.systemd.keep_alive() {
+            due = due.min(on_the_grid(alive.saturating_duration_since(Instant::now())));
+        }
+        if let Some(since) = self.terminating {
+            due = due.min(STOP_WITHIN.saturating_sub(since.elapsed()));
+        }
+        Some(due)
+    }
+}
+
+/// The next moment of a grid after `now`; moments that were missed stay missed.
+fn next(due: Uptime, interval: Duration, now: Uptime) -> Uptime {
+    let next = due + interval;
+    if next > now { next } else { now + interval }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_keep_their_grid_and_missed_ones_stay_missed() {
+        let interval = Duration::from_secs(1);
+        assert_eq!(next(Uptime::from_secs(5), interval, Uptime::from_millis(5_030)), Uptime::from_secs(6));
+        assert_eq!(
+            next(Uptime::from_secs(5), interval, Uptime::from_millis(9_500)),
+            Uptime::from_millis(10_500)
+        );
+    }
+}
