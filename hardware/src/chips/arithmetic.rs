@@ -266,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn a_current_step_of_few_nanoamperes_is_not_rounded_to_whole_ones() {
+        let shunt = Resistance::from_ohms(0.23);
+        let calibration = Calibration::new(&INA226, 32767, shunt, Current::from_amps(0.0014)).unwrap();
+        let limit = calibration.current_limit().amps();
+        assert!((0.0014..0.001_400_2).contains(&limit), "{limit} A");
+    }
+
+    #[test]
     fn rounding_is_half_away_from_zero() {
         assert_eq!([5, -5, 4, -4, 0].map(|dividend| rounded(dividend, 10)), [1, -1, 0, 0, 0]);
         assert_eq!(rounded(i128::MAX / 2, 1), i64::MAX);

@@ -1,0 +1,98 @@
+use hardware::chips::detect::Found;
+use hardware::linux::probe::{GpioChip, probe, probe_with};
+use hardware::sim::bus::{BusFault, SimBus};
+use hardware::sim::chips::{SimIna219, SimIna226};
+use protocol::Resistance;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::Tree;
+
+fn pi() -> Tree {
+    let tree = Tree::with(&[
+        ("/proc/device-tree/model", "Raspberry Pi 3 Model B Plus Rev 1.3\0"),
+        ("/dev/i2c-1", ""),
+        ("/dev/i2c-20", ""),
+        ("/dev/i2c-notes", "no bus"),
+        ("/dev/gpiochip0", ""),
+        ("/sys/class/i2c-dev/i2c-1/name", "bcm2835 (i2c@7e804000)\n"),
+        ("/sys/class/hwmon/hwmon0/name", "rpi_volt\n"),
+        ("/sys/class/hwmon/hwmon0/in0_lcrit_alarm", "1\n"),
+        ("/sys/class/leds/ACT/max_brightness", "255\n"),
+        ("/sys/devices/platform/gpio/gpiochip0/dev", "254:0\n"),
+        ("/sys/devices/platform/gpio/gpio/gpiochip512/label", "pinctrl-bcm2835\n"),
+    ]);
+    std::fs::create_dir_all(tree.path("/sys/bus/gpio/devices")).unwrap();
+    let device = "../../../devices/platform/gpio/gpiochip0";
+    symlink(device, tree.path("/sys/bus/gpio/devices/gpiochip0")).unwrap();
+    tree
+}
+
+fn two_chips() -> SimBus {
+    let bus = SimBus::new();
+    bus.attach(0x40, SimIna226::new(Resistance::from_ohms(0.002)));
+    bus.attach(0x4f, SimIna219::new(Resistance::from_ohms(0.1)));
+    bus
+}
+
+#[test]
+fn everything_a_pi_has_is_found() {
+    let tree = pi();
+    let inventory =
+        probe_with(
+            &tree.root(),
+            |path| {
+                if path == Path::new("/dev/i2c-1") { two_chips() } else { SimBus::new() }
+            },
+        );
+    assert_eq!(inventory.troubles, Vec::<String>::new());
+    assert_eq!(inventory.model.as_deref(), Some("Raspberry Pi 3 Model B Plus Rev 1.3"));
+    assert_eq!(inventory.board.unwrap().cores, 4);
+    assert_eq!(inventory.rail_low, Some(true));
+    assert_eq!(inventory.leds, ["ACT"]);
+    assert_eq!(inventory.hwmon[0].name, "rpi_volt");
+    let buses: Vec<_> = inventory.buses.iter().map(|bus| bus.path.to_str().unwrap()).collect();
+    assert_eq!(buses, ["/dev/i2c-1", "/dev/i2c-20"], "as a config names them, without the root");
+    assert_eq!(inventory.buses[0].adapter.as_deref(), Some("bcm2835 (i2c@7e804000)"));
+    assert_eq!(inventory.buses[0].chips, [(0x40, Found::Ina226), (0x4f, Found::Ina219 { at_reset: true })]);
+    assert_eq!(inventory.buses[1].chips, []);
+    let gpio = GpioChip { path: "/dev/gpiochip0".into(), label: Some("pinctrl-bcm2835".to_owned()) };
+    assert_eq!(inventory.gpiochips, [gpio]);
+}
+
+#[test]
+fn a_broken_bus_is_a_trouble_that_is_soon_given_up_and_hides_nothing_else() {
+    let tree = pi();
+    let broken = two_chips();
+    broken.inject(BusFault::HeldLine);
+    let inventory =
+        probe_with(
+            &tree.root(),
+            |path| {
+                if path == Path::new("/dev/i2c-1") { broken.clone() } else { two_chips() }
+            },
+        );
+    assert_eq!(inventory.buses[0].chips, []);
+    assert_eq!(inventory.buses[1].chips.len(), 2);
+    assert_eq!(inventory.troubles.len(), 3, "{:?}", inventory.troubles);
+    assert!(
+        inventory.troubles[0].contains("/dev/i2c-1 at 0x40")
+            && inventory.troubles[0].contains("line is held")
+    );
+    assert_eq!(broken.transactions(), 3);
+}
+
+#[test]
+fn on_a_machine_with_nothing_nothing_is_found_and_nothing_is_wrong() {
+    let inventory = probe(&Tree::new().root());
+    assert_eq!(inventory.troubles, Vec::<String>::new());
+    assert!(inventory.model.is_none() && inventory.buses.is_empty() && inventory.hwmon.is_empty());
+    assert!(inventory.leds.is_empty() && inventory.cpufreq.is_empty() && inventory.gpiochips.is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_bus_is_a_trouble_with_advice() {
+    let tree = Tree::with(&[("/dev/i2c-1", "")]);
+    let inventory = probe(&tree.root());
+    assert!(inventory.troubles[0].contains("i2c-1") && inventory.troubles[0].contains("config.txt"));
+}
