@@ -7,3 +7,5 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod io;
+pub mod tui;
+pub mod twin;

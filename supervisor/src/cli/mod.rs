@@ -3,9 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "the command line reads files and the environment")]
 
 mod check;
+pub(crate) mod demo;
 mod events;
 mod look;
 mod place;
+mod replay;
 mod serve;
 mod status;
 mod why;
@@ -27,6 +29,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play ten nodes on one simulated battery through two days
+    Demo(demo::Args),
+    /// Feed a recorded battery trace to an agent's core and print what it knew and did
+    Replay(replay::Args),
     /// Run the supervisor
     Serve(serve::Args),
     /// Show the fleet
@@ -42,6 +48,8 @@ enum Command {
 /// Runs what was typed.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Events(args)) => events::run(&args),

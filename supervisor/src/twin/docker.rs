@@ -10,7 +10,6 @@ use agent::core::action::ContainerChange;
 use agent::core::event::{ActionError, ContainerId, ContainerSeen, ContainerStatus, CpuSettings};
 use protocol::Class;
 
-
 /// How much processor a container wants over the day.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Demand {
@@ -63,6 +62,19 @@ pub struct Recipe {
     pub nano_cpus: i64,
 }
 
+impl Recipe {
+    /// The settings as somebody made them, before any of ours.
+    fn original(&self) -> CpuSettings {
+        CpuSettings { nano_cpus: self.nano_cpus, ..CpuSettings::default() }
+    }
+
+    /// Whether the settings allow less than the original ones.
+    pub fn is_capped(&self, now: CpuSettings) -> bool {
+        let allowed = |cpu| limit(cpu).unwrap_or(f64::INFINITY);
+        allowed(now) < allowed(self.original())
+    }
+}
+
 /// One container.
 #[derive(Debug, Clone)]
 struct Container {
@@ -85,8 +97,8 @@ impl Docker {
         let containers = recipes.iter().enumerate().map(|(number, recipe)| {
             let id = ContainerId(format!("{:064x}", (node + 1) * 0x1_0000 + number + 1));
             let labels = BTreeMap::from([("heliostat.class".to_owned(), recipe.class.name().to_owned())]);
-            let cpu = CpuSettings { nano_cpus: recipe.nano_cpus, ..CpuSettings::default() };
             let status = ContainerStatus::Running;
+            let cpu = recipe.original();
             let seen = ContainerSeen { id: id.clone(), name: recipe.name.to_owned(), labels, status, cpu };
             (id, Container { recipe: recipe.clone(), seen })
         });
@@ -131,7 +143,9 @@ impl Docker {
                 return Err(ActionError::Refused(format!("container {id} is already paused")));
             }
             (change, status) => {
-                return Err(ActionError::Refused(format!("{change:?} of container {id}, which is {status:?}")));
+                return Err(ActionError::Refused(format!(
+                    "{change:?} of container {id}, which is {status:?}"
+                )));
             }
         }
         Ok(())
@@ -163,16 +177,11 @@ impl Docker {
         self.containers.values().map(|c| (c.recipe.class, c.seen.status == ContainerStatus::Running))
     }
 
-    /// What the picture shows: class, status and limit of each, critical ones first.
-    pub fn marks(&self) -> Vec<(Class, ContainerStatus, CpuSettings, CpuSettings)> {
-        let before = |c: &Container| CpuSettings { nano_cpus: c.recipe.nano_cpus, ..CpuSettings::default() };
-        let mut marks: Vec<_> = self
-            .containers
-            .values()
-            .map(|c| (c.recipe.class, c.seen.status, c.seen.cpu, before(c)))
-            .collect();
-        marks.sort_by_key(|mark| std::cmp::Reverse(mark.0));
-        marks
+    /// What each container is made of and how the engine shows it, critical ones first.
+    pub fn containers(&self) -> Vec<(&Recipe, &ContainerSeen)> {
+        let mut all: Vec<_> = self.containers.values().map(|c| (&c.recipe, &c.seen)).collect();
+        all.sort_by_key(|(recipe, _)| std::cmp::Reverse(recipe.class));
+        all
     }
 }
 
@@ -183,12 +192,6 @@ fn limit(cpu: CpuSettings) -> Option<f64> {
     }
     let period = if cpu.period > 0 { cpu.period } else { PERIOD_US };
     (cpu.quota > 0).then(|| cpu.quota as f64 / period as f64)
-}
-
-/// Whether `now` allows less than `before` did.
-pub(super) fn is_capped(before: CpuSettings, now: CpuSettings) -> bool {
-    let allowed = |cpu| limit(cpu).unwrap_or(f64::INFINITY);
-    allowed(now) < allowed(before)
 }
 
 /// What `docker update` makes of the settings: zero leaves a setting as it is, and the two kinds exclude each other.

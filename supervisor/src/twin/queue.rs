@@ -7,7 +7,7 @@ use protocol::Uptime;
 
 /// A queue in virtual time. Deterministic: what is put in the same way comes out the same way, on every machine.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub(super) struct Queue<T> {
     heap: BinaryHeap<Reverse<Entry<T>>>,
     planned: u64,
 }
@@ -53,13 +53,13 @@ impl<T> Default for Queue<T> {
 
 impl<T> Queue<T> {
     /// Plans something.
-    pub fn plan(&mut self, at: Uptime, what: T) {
+    pub(super) fn plan(&mut self, at: Uptime, what: T) {
         self.heap.push(Reverse(Entry { at, number: self.planned, what }));
         self.planned += 1;
     }
 
     /// Takes what comes first, if it comes no later than `until`.
-    pub fn next(&mut self, until: Uptime) -> Option<(Uptime, T)> {
+    pub(super) fn next(&mut self, until: Uptime) -> Option<(Uptime, T)> {
         if self.heap.peek()?.0.at > until {
             return None;
         }

@@ -17,11 +17,11 @@ pub(super) const NOTICED_AFTER: Duration = Duration::from_secs(15);
 
 /// One connection, from accepted to gone. Numbers are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
+pub(super) struct ConnectionId(pub(super) u64);
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(super) enum Way {
     /// From the agent to the supervisor.
     Up,
     /// From the supervisor to the agent.
@@ -30,14 +30,14 @@ pub enum Way {
 
 /// The cable of one node, and when the last bytes sent each way arrive.
 #[derive(Debug, Clone, Default)]
-pub struct Wire {
+pub(super) struct Wire {
     cut: bool,
     arrives: [Uptime; 2],
 }
 
 impl Wire {
     /// When bytes sent now arrive at the other end; `None` while the cable is out: they never do.
-    pub fn send(&mut self, now: Uptime, way: Way, random: &mut impl Rng) -> Option<Uptime> {
+    pub(super) fn send(&mut self, now: Uptime, way: Way, random: &mut impl Rng) -> Option<Uptime> {
         if self.cut {
             return None;
         }
@@ -53,12 +53,12 @@ impl Wire {
     }
 
     /// Pulls the cable, or puts it back.
-    pub fn set_cut(&mut self, cut: bool) {
+    pub(super) fn set_cut(&mut self, cut: bool) {
         self.cut = cut;
     }
 
     /// Whether the cable is out.
-    pub fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.cut
     }
 }

@@ -1,0 +1,194 @@
+//! `heliostat replay`: what an agent would have known and done on a recorded day.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use agent::config::Config;
+use agent::core::state::State;
+use anyhow::{Context, bail};
+use hardware::battery::Chemistry;
+use hardware::sim::trace::{Trace, TraceError};
+use protocol::{Charge, NodeName, Soc};
+use serde::{Deserialize, Serialize};
+
+use crate::twin::replay::{Line, Replay, ReplayError};
+
+/// What `replay` is given.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// CSV with the columns `time_s,voltage_V,current_A` and, if there is one, `temp_C`; positive current discharges;
+    /// `-` is standard input
+    trace: PathBuf,
+    /// The agent's config
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["chemistry", "capacity"])]
+    config: Option<PathBuf>,
+    /// Without a config, the battery's chemistry: agm, flooded, gel or lifepo4
+    #[arg(long, required_unless_present = "config", requires = "capacity")]
+    chemistry: Option<Chemistry>,
+    /// Without a config, the battery's capacity, like 70Ah
+    #[arg(long, requires = "chemistry")]
+    capacity: Option<Charge>,
+    /// A state of charge at the start that you vouch for, like 80%
+    #[arg(long)]
+    soc: Option<Soc>,
+    /// Where the next replay finds what this one learned; read first, if it is there
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a state file holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// [`KEPT_VERSION`].
+    heliostat_replay: u32,
+    state: State,
+}
+
+/// Counts up when [`State`]'s form changes.
+const KEPT_VERSION: u32 = 1;
+
+/// Plays the trace.
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = config(args)?;
+    let node = config.node.name.clone();
+    let node = node.map_or_else(|| "replay".parse::<NodeName>(), Ok)?;
+    let state = args.state.as_deref().map(read_state).transpose()?.flatten();
+    let named = |error| name_trace(error, &args.trace);
+    let trace = open(&args.trace)?;
+    let mut replay = Replay::new(trace, config, node, state, args.soc).map_err(named)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let printed = print(&mut replay, &mut out, args);
+    // What was learned before the reader left, or before a bad row, was learned all the same.
+    if let (Some(file), Some(state)) = (&args.state, replay.finish()) {
+        write_state(file, state).with_context(|| format!("{}: cannot be written", file.display()))?;
+    }
+    printed?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line a minute of the trace.
+fn print(replay: &mut Replay, out: &mut impl Write, args: &Args) -> anyhow::Result<()> {
+    if !args.json {
+        writeln!(
+            out,
+            "{:>10} {:>6} {:>8} {:>8} {:>8} {:<8} reason",
+            "time_s", "soc", "soc_low", "soc_high", "tte_s", "stage"
+        )?;
+    }
+    loop {
+        // A bad row does not take back what was known before it.
+        let next = replay.next_line().map_err(|error| name_trace(error, &args.trace));
+        let line = match next {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                out.flush()?;
+                return Err(error);
+            }
+        };
+        if args.json {
+            serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            print_plain(out, &line)?;
+        }
+    }
+}
+
+/// A line for a person: `-` where there is no honest value.
+fn print_plain(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    let soc = |soc: Option<f64>| soc.map_or("-".to_owned(), |soc| format!("{soc:.3}"));
+    let time_to_empty = line.tte_s.map_or("-".to_owned(), |time| time.to_string());
+    writeln!(
+        out,
+        "{:>10} {:>6} {:>8} {:>8} {time_to_empty:>8} {:<8} {}",
+        line.time_s,
+        soc(line.soc),
+        soc(line.soc_low),
+        soc(line.soc_high),
+        line.stage,
+        line.reason
+    )
+}
+
+/// The config that was named, or one of a battery alone.
+fn config(args: &Args) -> anyhow::Result<Config> {
+    if let Some(file) = &args.config {
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        return Ok(Config::parse(&text, file)?);
+    }
+    // clap has seen to it that both are there.
+    let (Some(chemistry), Some(capacity)) = (args.chemistry, args.capacity) else {
+        bail!("a battery is needed: --config, or --chemistry and --capacity");
+    };
+    let text = format!(
+        "[node]\nname = \"replay\"\nsupply = \"replay\"\n[battery]\nchemistry = \"{chemistry}\"\ncapacity = \"{} Ah\"\n",
+        capacity.amp_hours()
+    );
+    Ok(Config::parse(&text, Path::new("--chemistry, --capacity"))?)
+}
+
+/// Opens a trace; what is packed is said to be packed, instead of lacking columns.
+fn open(path: &Path) -> anyhow::Result<Trace> {
+    let named = |error: TraceError| name_trace(error.into(), path);
+    if path == Path::new("-") {
+        return unpacked(BufReader::new(io::stdin()), path)
+            .and_then(|reader| Trace::read(reader).map_err(named));
+    }
+    let file = File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    unpacked(BufReader::new(file), path).and_then(|reader| Trace::read(reader).map_err(named))
+}
+
+/// Refuses what begins as gzip does (RFC 1952, section 2.3.1).
+fn unpacked<R: Read>(mut reader: BufReader<R>, path: &Path) -> anyhow::Result<BufReader<R>> {
+    let head = reader.fill_buf().with_context(|| format!("{}: cannot be read", path.display()))?;
+    if head.starts_with(&[0x1f, 0x8b]) {
+        bail!("{0}: is packed by gzip; unpack it first: `zcat {0} | heliostat replay - ...`", path.display());
+    }
+    Ok(reader)
+}
+
+/// An error of a trace, with the file's name.
+fn name_trace(error: ReplayError, path: &Path) -> anyhow::Error {
+    match error {
+        ReplayError::Trace(mut error) => {
+            let name = if path == Path::new("-") { Path::new("standard input") } else { path };
+            error.file.get_or_insert_with(|| name.to_owned());
+            // Its text holds its cause already.
+            anyhow::Error::msg(error.to_string())
+        }
+        ReplayError::Sensor(error) => error.into(),
+    }
+}
+
+/// What an earlier replay left; `None` when there is no such file yet.
+fn read_state(file: &Path) -> anyhow::Result<Option<State>> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("{}: cannot be read", file.display())),
+    };
+    let kept: Kept = serde_json::from_str(&text)
+        .with_context(|| format!("{}: is no state file of a replay", file.display()))?;
+    if kept.heliostat_replay != KEPT_VERSION {
+        bail!("{}: is of version {}, this is {KEPT_VERSION}", file.display(), kept.heliostat_replay);
+    }
+    Ok(Some(kept.state))
+}
+
+/// Writes beside the file, then renames: a reader sees the old one or the new one, whole.
+fn write_state(file: &Path, state: State) -> anyhow::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let mut out = File::create(&beside)?;
+    serde_json::to_writer_pretty(&mut out, &Kept { heliostat_replay: KEPT_VERSION, state })?;
+    out.sync_all()?;
+    fs::rename(&beside, file)?;
+    Ok(())
+}

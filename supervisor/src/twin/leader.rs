@@ -1,0 +1,111 @@
+//! The supervisor's process on its node: lives and dies with it, and remembers what it wrote down.
+
+use std::collections::BTreeMap;
+
+use protocol::{SupervisorMessage, Uptime};
+
+use super::node::Life;
+use super::wire::ConnectionId;
+use super::{Happening, Twin};
+use crate::core::settings::{Chemistry, SupplySettings};
+use crate::core::{Action, Event, Liveness, Record, Settings, Supervisor, What};
+
+/// A running supervisor.
+#[derive(Debug)]
+pub(super) struct Leader {
+    core: Supervisor,
+    started: Uptime,
+    number: u32,
+    tick: Option<Uptime>,
+}
+
+impl Leader {
+    fn uptime(&self, now: Uptime) -> Uptime {
+        Uptime::START + now.since(self.started)
+    }
+}
+
+impl Twin {
+    /// The supervisor starts on its node.
+    pub(super) fn leader_up(&mut self, life: Life) {
+        let Some(node) = self.living(life) else { return };
+        let host = Some(node.plan.name.clone());
+        let supply = SupplySettings { chemistry: Chemistry::Agm, ..SupplySettings::default() };
+        let supplies = BTreeMap::from([(node.plan.config.node.supply.clone(), supply)]);
+        let settings = Settings { host, supplies, ..Settings::default() };
+        self.leader_lives += 1;
+        self.leader = Some(Leader {
+            core: Supervisor::resume(settings, self.kept.clone()),
+            started: self.now,
+            number: self.leader_lives,
+            tick: None,
+        });
+        self.tell_leader(Event::Tick);
+    }
+
+    /// The supervisor is gone with its node.
+    pub(super) fn leader_down(&mut self) {
+        self.leader = None;
+        for connection in self.connections.values_mut() {
+            connection.forget_leader();
+        }
+    }
+
+    /// Tells the supervisor what happened, and does what it wants.
+    pub(super) fn tell_leader(&mut self, event: Event) {
+        let now = self.now;
+        let Some(leader) = &mut self.leader else { return };
+        let mut actions = Vec::new();
+        let uptime = leader.uptime(now);
+        leader.core.handle(uptime, event, &mut actions);
+        if let Some(wake) = leader.core.next_wake() {
+            let wants = leader.started + wake.since(Uptime::START);
+            if leader.tick.is_none_or(|planned| wants < planned || planned <= now) {
+                leader.tick = Some(wants);
+                self.queue.plan(wants, Happening::LeaderTick(leader.number));
+            }
+        }
+        for action in actions {
+            self.lead(action);
+        }
+    }
+
+    pub(super) fn leader_tick(&mut self, number: u32) {
+        let now = self.now;
+        let Some(leader) = self.leader.as_mut().filter(|leader| leader.number == number) else { return };
+        if leader.tick == Some(now) {
+            leader.tick = None;
+            self.tell_leader(Event::Tick);
+        }
+    }
+
+    fn lead(&mut self, action: Action) {
+        match action {
+            Action::Send { link, message } => self.send_down(ConnectionId(link.0), &message),
+            Action::Refuse { link, refusal } => {
+                self.send_down(ConnectionId(link.0), &SupervisorMessage::Refused(refusal));
+                self.close_by_leader(ConnectionId(link.0));
+            }
+            Action::Close { link } => self.close_by_leader(ConnectionId(link.0)),
+            Action::Record(record) => self.recorded(&record),
+            Action::Remember(node) => {
+                self.kept.nodes.retain(|known| known.name != node.name);
+                self.kept.nodes.push(node);
+            }
+            Action::SaveTerm(term) => self.kept.term = term,
+        }
+    }
+
+    /// Of what the supervisor writes down, a person at the demo sees what no agent tells.
+    fn recorded(&mut self, record: &Record) {
+        let told = match &record.what {
+            What::Waking { .. } | What::WakeFailed { .. } | What::Vetoed { .. } => true,
+            What::Liveness { to, .. } => *to == Liveness::Lost,
+            _ => false,
+        };
+        if told {
+            let name = record.node.as_ref().map_or_else(|| "fleet".to_owned(), ToString::to_string);
+            self.chronicle.say(self.time(), &name, record.what.to_string());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Time passes for sun, battery and boards, and whoever lost or got power notices.
+
+use std::time::Duration;
+
+use hardware::sim::load::PowerState;
+use protocol::report::SocBand;
+
+use super::node::{Node, Phase};
+use super::{Happening, PHYSICS_STEP, Twin};
+use crate::tui::scene::NodeMode;
+
+/// A master that was off at least this long ...
+const WAKE_AFTER: Duration = Duration::from_mins(10);
+/// ... is woken by its comparator when the supply has been above the charger's reconnect level for this long. A level,
+/// not an edge: full sun wakes it however it got there.
+const WAKE_HOLD: Duration = Duration::from_mins(10);
+/// How long a relay holds a board without power to wake it.
+pub(super) const POWER_CYCLE: Duration = Duration::from_secs(3);
+/// The estimate is compared with the truth this often.
+const COMPARE_EVERY_S: u64 = 60;
+
+impl Twin {
+    /// One step of physics.
+    pub(super) fn physics(&mut self) {
+        let seconds = self.time().seconds;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let cpus =
+                if node.running().is_some() { node.docker.cpus(seconds, super::body::CORES) } else { 0.0 };
+            self.field.set_use(index, cpus, node.clock_cap);
+        }
+        self.field.step(PHYSICS_STEP);
+        for index in 0..self.nodes.len() {
+            self.follow_power(index);
+            self.wake_on_level(index);
+        }
+        self.account();
+        self.check_supply();
+        self.queue.plan(self.now + PHYSICS_STEP, Happening::Physics);
+    }
+
+    /// A board's power changed: its system comes up, or is gone.
+    fn follow_power(&mut self, index: usize) {
+        let board = self.field.board(index);
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        match (board, &node.phase) {
+            (PowerState::Unpowered, Phase::Booting | Phase::Up(_)) => {
+                let parked = node.cut_on_purpose;
+                self.power_lost(index, parked);
+            }
+            (PowerState::Unpowered, Phase::Halted) => node.phase = Phase::Off,
+            (PowerState::Booting { .. }, Phase::Off | Phase::Halted) => node.power_on(),
+            (PowerState::Up, Phase::Booting) if !node.start_planned => {
+                node.start_planned = true;
+                let life = node.life(index);
+                self.queue.plan(self.now, Happening::Booted(life));
+            }
+            _ => {}
+        }
+    }
+
+    /// A node's power is gone, at once and without warning.
+    fn power_lost(&mut self, index: usize, parked: bool) {
+        let now = self.now;
+        self.lose_network(index, true);
+        if let Some(node) = self.nodes.get_mut(index) {
+            node.power_off(now, Phase::Off, parked);
+        }
+        // The relay board lets go with its supply, so that ten boards do not boot at once when it returns.
+        let is_master = self.nodes.get(index).is_some_and(|node| node.plan.config.node.master);
+        if !parked && !is_master {
+            self.field.set_switch(index, false);
+        }
+    }
+
+    /// The masters' way back when everybody is off: hardware on each of them, with hysteresis in level and time.
+    fn wake_on_level(&mut self, index: usize) {
+        let now = self.now;
+        let high = self.field.voltage() >= self.field.reconnect() && !self.field.is_cut();
+        let long_off = self.off_for(index) >= WAKE_AFTER;
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        if !node.plan.config.node.master || node.is_awake() || !high {
+            node.level_since = None;
+            return;
+        }
+        let since = *node.level_since.get_or_insert(now);
+        if long_off && now.since(since) >= WAKE_HOLD {
+            node.level_since = None;
+            self.wake(index);
+        }
+    }
+
+    /// What went where in this step.
+    fn account(&mut self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let mode = node.mode();
+            self.chronicle.spent(index, mode, PHYSICS_STEP);
+            let up = matches!(mode, NodeMode::Up(_));
+            for (class, runs) in node.docker.served() {
+                self.chronicle.served(class, up && runs, PHYSICS_STEP);
+            }
+        }
+        let truth = self.field.true_soc();
+        let estimate =
+            if self.now.as_millis() / 1000 % COMPARE_EVERY_S == 0 { self.estimate() } else { None };
+        self.chronicle.battery(truth, estimate);
+        if self.chronicle.is_sample_due(self.time()) {
+            let (time, sun, soc) = (self.time(), self.field.sun_taken(), self.estimate());
+            self.chronicle.sample(time, sun, soc, self.nodes.iter().map(Node::mode).collect());
+        }
+    }
+
+    /// The state of charge as the first master that runs estimates it.
+    pub(super) fn estimate(&self) -> Option<SocBand> {
+        self.measuring().and_then(|(_, energy)| energy.soc)
+    }
+
+    /// The first node that runs and measures, and what it knows.
+    pub(super) fn measuring(&self) -> Option<(&Node, protocol::report::Energy)> {
+        let now = self.now;
+        self.nodes.iter().filter(|node| !node.plan.config.sensors.is_empty()).find_map(|node| {
+            let running = node.running()?;
+            Some((node, running.agent.energy(running.uptime(now))))
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! The site that `demo` plays: ten Raspberry Pis, a car battery, a panel, and what the nodes have to do.
+//!
+//! Every node has a config file as a person would write it; it is read by the agent's own parser.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agent::config::{Config, ConfigError};
+use protocol::{Class, NodeName, Soc};
+
+use super::docker::{Demand, Recipe};
+
+/// How many nodes the demo has.
+pub const NODES: usize = 10;
+/// How many of them are masters: they measure the battery, switch the others' power, and are shed last.
+pub const MASTERS: usize = 2;
+/// The node that the supervisor runs on.
+pub(super) const LEADER: usize = 0;
+
+/// What a simulated site is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The nodes.
+    pub nodes: Vec<NodePlan>,
+    /// The battery's true state of charge at the start.
+    pub soc: Soc,
+    /// The time of day at the start, in seconds since midnight.
+    pub starts_s: u32,
+    /// Whether cables are pulled and engines fail now and then.
+    pub mishaps: bool,
+}
+
+/// One node.
+#[derive(Debug, Clone)]
+pub struct NodePlan {
+    /// Its name.
+    pub name: NodeName,
+    /// Its config, as its agent reads it.
+    pub config: Config,
+    /// What runs on it.
+    pub containers: Vec<Recipe>,
+}
+
+impl Plan {
+    /// The demo's site.
+    ///
+    /// # Errors
+    ///
+    /// If a config made here is none: a mistake in this file, which the tests would show.
+    pub fn demo() -> Result<Self, ConfigError> {
+        let mut nodes = Vec::with_capacity(NODES);
+        for index in 0..NODES {
+            let file = PathBuf::from(format!("{}.toml", node_name(index)));
+            let config = Config::parse(&config_text(index), &file)?;
+            if let Some(name) = config.node.name.clone() {
+                nodes.push(NodePlan { name, config, containers: containers(index) });
+            }
+        }
+        Ok(Self { nodes, soc: Soc::from_percent(86.0), starts_s: 15 * 3600, mishaps: true })
+    }
+}
+
+/// `node-1` to `node-10`; the first two are the masters.
+fn node_name(index: usize) -> String {
+    format!("node-{}", index + 1)
+}
+
+/// A node's config file.
+fn config_text(index: usize) -> String {
+    let name = node_name(index);
+    let master = index < MASTERS;
+    let mut text = format!(
+        r#"[node]
+name = "{name}"
+supply = "battery"
+shed_order = {index}
+master = {master}
+
+[battery]
+chemistry = "agm"
+capacity = "70 Ah"
+load_max = "50 W"
+
+[sampling]
+interval = "5 s"
+host_interval = "1 min"
+
+[[supervisor]]
+address = "10.12.0.1:7464"
+plaintext = true
+"#
+    );
+    if master {
+        text.push_str(
+            r#"
+[[sensor]]
+kind = "ina226"
+bus = "/dev/i2c-1"
+shunt = "2 mOhm"
+current_max = "20 A"
+"#,
+        );
+        // Each master has a relay for every node but itself.
+        for (gpio, other) in (0..NODES).filter(|other| *other != index).enumerate() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n[[switch]]\nnode = \"{}\"\ngpio = {}\n", node_name(other), gpio + 4);
+        }
+    }
+    text
+}
+
+/// A container without a limit of its own.
+fn container(name: &'static str, class: Class, demand: Demand, stops_in_s: u64) -> Recipe {
+    Recipe { name, class, demand, stops_in: Duration::from_secs(stops_in_s), nano_cpus: 0 }
+}
+
+/// What runs on a node: the masters carry the way in, the others three kinds of work.
+fn containers(index: usize) -> Vec<Recipe> {
+    use Class::{Critical, Deferrable, Standard};
+    use Demand::{Batch, Daily, Steady};
+    if index < MASTERS {
+        return vec![
+            container("balancer", Critical, Daily { base: 0.08, peak: 0.5 }, 2),
+            container("registry", Standard, Daily { base: 0.05, peak: 0.4 }, 3),
+            container("metrics", Standard, Steady(0.2), 2),
+            container("reports", Deferrable, Batch { busy: 0.8 }, 1),
+        ];
+    }
+    match index % 3 {
+        0 => vec![
+            container("shop", Critical, Daily { base: 0.15, peak: 0.9 }, 3),
+            // Somebody limited this one long ago: what is put back must be this limit, not none.
+            Recipe {
+                nano_cpus: 1_500_000_000,
+                ..container("search", Standard, Daily { base: 0.2, peak: 1.2 }, 4)
+            },
+            container("mail", Standard, Steady(0.15), 3),
+            container("thumbnails", Deferrable, Batch { busy: 1.6 }, 1),
+            container("backup", Deferrable, Batch { busy: 0.9 }, 5),
+        ],
+        1 => vec![
+            container("database", Critical, Daily { base: 0.2, peak: 0.8 }, 8),
+            container("wiki", Standard, Daily { base: 0.1, peak: 0.7 }, 2),
+            container("chat", Standard, Daily { base: 0.1, peak: 0.5 }, 2),
+            container("training", Deferrable, Batch { busy: 2.4 }, 2),
+        ],
+        _ => vec![
+            container("queue", Critical, Steady(0.2), 2),
+            container("map", Standard, Daily { base: 0.1, peak: 0.9 }, 2),
+            container("cameras", Standard, Steady(0.6), 3),
+            container("video", Deferrable, Batch { busy: 2.0 }, 2),
+            container("index", Deferrable, Batch { busy: 0.7 }, 2),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demos_configs_are_configs() {
+        let plan = Plan::demo().unwrap();
+        assert_eq!(plan.nodes.len(), NODES);
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let master = index < MASTERS;
+            assert_eq!(node.config.node.master, master);
+            assert_eq!(node.config.sensors.len(), usize::from(master), "only masters measure");
+            assert_eq!(node.config.switches.len(), if master { NODES - 1 } else { 0 });
+            assert!(node.containers.iter().any(|c| c.class == Class::Critical));
+        }
+    }
+}

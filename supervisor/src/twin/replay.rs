@@ -1,0 +1,211 @@
+//! A recorded trace, fed through the registers of a simulated INA226, the real driver and a real agent's core.
+
+use std::time::Duration;
+
+use agent::config::Config;
+use agent::config::PowerOffBy;
+use agent::core::Agent;
+use agent::core::action::Action;
+use agent::core::event::{DockerEvent, Event};
+use agent::core::reading::SensorId;
+use agent::core::state::State;
+use hardware::chips::ina226::{Ina226, Settings, SettingsError};
+use hardware::sim::bus::SimBus;
+use hardware::sim::replay::{Player, Playing};
+use hardware::sim::trace::{Trace, TraceError};
+use protocol::{BootId, NodeName, Soc, Stage, Uptime};
+use serde::Serialize;
+
+use super::node::sample;
+
+/// Between two lines, in the trace's time.
+const LINE_STEP: Duration = Duration::from_mins(1);
+/// A row is read again this often while it holds, as a sensor would be.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+/// A row that holds for longer is no measurement any more but a hole in the recording: it is not read.
+const ROW_HOLDS: Duration = Duration::from_mins(2);
+/// Of the simulated chip's noise: every replay of a trace is the same.
+const NOISE_SEED: u64 = 226;
+
+/// Why a replay ends before its trace.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The trace cannot be read, or not be believed.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The simulated chip cannot be set up.
+    #[error(transparent)]
+    Sensor(#[from] SettingsError),
+}
+
+/// What is known at one moment of the trace. `None` where there is no honest value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// The trace's own time, in seconds.
+    pub time_s: f64,
+    /// Best estimate of the state of charge, 0 to 1.
+    pub soc: Option<f64>,
+    /// Its 10th percentile.
+    pub soc_low: Option<f64>,
+    /// Its 90th percentile.
+    pub soc_high: Option<f64>,
+    /// Time to usable empty, in seconds; also `None` while the battery charges.
+    pub tte_s: Option<u32>,
+    /// The stage that the node would be in.
+    pub stage: Stage,
+    /// Why.
+    pub reason: String,
+}
+
+/// A replay under way.
+#[derive(Debug)]
+pub struct Replay {
+    player: Player,
+    driver: Ina226<SimBus>,
+    agent: Agent,
+    /// The trace's time of its first row.
+    origin: Duration,
+    now: Uptime,
+    /// When the row being played began.
+    row_began: Uptime,
+    read_at: Option<Uptime>,
+    line_at: Uptime,
+    saved: Option<State>,
+    ended: bool,
+}
+
+impl Replay {
+    /// Begins at the first row.
+    ///
+    /// `known` is a state of charge that a person vouches for; `state` what an earlier replay left behind.
+    ///
+    /// # Errors
+    ///
+    /// When the trace's first rows cannot be read.
+    pub fn new(
+        trace: Trace,
+        mut config: Config,
+        node: NodeName,
+        state: Option<State>,
+        known: Option<Soc>,
+    ) -> Result<Self, ReplayError> {
+        let player = Player::open(trace, NOISE_SEED)?;
+        let mut driver =
+            Ina226::new(player.bus(), Player::ADDRESS, Settings::new(Player::SHUNT, Player::CURRENT_MAX))?;
+        // A chip that is not there yet is a fault that the first reading tells; this one is there.
+        let _ = driver.configure();
+        // The trace goes on whatever the agent decides: nothing is switched off.
+        config.halt.power_off = PowerOffBy::None;
+        config.supervisors.clear();
+        // Nobody knows how long the battery was left alone between two traces.
+        let off_for = None;
+        let mut agent = Agent::new(&config, node, BootId::default(), state, off_for);
+        if let Some(soc) = known {
+            agent.assume_soc(soc);
+        }
+        let origin = player.row().time;
+        let mut replay = Self {
+            player,
+            driver,
+            agent,
+            origin,
+            now: Uptime::START,
+            row_began: Uptime::START,
+            read_at: Some(Uptime::START),
+            line_at: Uptime::START,
+            saved: None,
+            ended: false,
+        };
+        replay.tell(Event::Docker(DockerEvent::Containers(Vec::new())));
+        Ok(replay)
+    }
+
+    /// The next line; `None` after the end of the trace.
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be read or believed.
+    pub fn next_line(&mut self) -> Result<Option<Line>, ReplayError> {
+        while !self.ended {
+            let next_row = self.player.next_row_at();
+            let row_or_line = next_row.unwrap_or(self.line_at).min(self.line_at);
+            let next =
+                [self.read_at, self.agent.next_wake()].into_iter().flatten().fold(row_or_line, Uptime::min);
+            self.now = next.max(self.now);
+            if next_row.is_some_and(|row| row <= self.now) {
+                self.row_began = self.now;
+                self.read_at = Some(self.now);
+            }
+            if self.player.advance_to(self.now)? == Playing::Ended {
+                self.ended = true;
+                break;
+            }
+            if self.read_at.is_some_and(|at| at <= self.now) {
+                self.read();
+            }
+            if self.agent.next_wake().is_some_and(|wake| wake <= self.now) {
+                self.tell(Event::Tick);
+            }
+            if self.line_at <= self.now {
+                self.line_at += LINE_STEP;
+                return Ok(Some(self.line()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the chip as the agent's io would.
+    fn read(&mut self) {
+        let again = self.now + READ_AGAIN;
+        let holds = again.since(self.row_began) <= ROW_HOLDS;
+        self.read_at = holds.then_some(again);
+        let temperature = self.player.temperature();
+        let reading = sample(self.driver.read(), temperature);
+        self.tell(Event::Sensor { sensor: SensorId(0), reading });
+    }
+
+    /// Tells the agent what happened; whatever it wants done succeeds at once, on nothing.
+    fn tell(&mut self, event: Event) {
+        let mut pending = vec![event];
+        while let Some(event) = pending.pop() {
+            let mut actions = Vec::new();
+            self.agent.handle(self.now, event, &mut actions);
+            for action in actions {
+                let id = match action {
+                    Action::SaveState { id, state } => {
+                        self.saved = Some(*state);
+                        id
+                    }
+                    Action::Container { id, .. }
+                    | Action::SetFrequencyCap { id, .. }
+                    | Action::ShowLamps { id, .. }
+                    | Action::Switch { id, .. }
+                    | Action::PowerOff { id, .. } => id,
+                    _ => continue,
+                };
+                pending.push(Event::Outcome { action: id, result: Ok(()) });
+            }
+        }
+    }
+
+    fn line(&self) -> Line {
+        let energy = self.agent.energy(self.now);
+        let time = self.origin + self.now.since(Uptime::START);
+        let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
+        Line {
+            time_s: time.as_secs_f64(),
+            soc: energy.soc.map(|soc| fraction(soc.best)),
+            soc_low: energy.soc.map(|soc| fraction(soc.low)),
+            soc_high: energy.soc.map(|soc| fraction(soc.high)),
+            tte_s: energy.time_to_empty.map(|time| time.best.0),
+            stage: self.agent.stage(),
+            reason: self.agent.reason().to_string(),
+        }
+    }
+
+    /// Ends: what the next replay should know.
+    pub fn finish(mut self) -> Option<State> {
+        self.tell(Event::Terminate);
+        self.saved
+    }
+}
