@@ -12,24 +12,24 @@ use tests::trace::Story;
 use tests::watcher::Watcher;
 
 /// How much faster than life the batteries of this suite fall.
-pub const SPEED: u32 = 240;
+pub(crate) const SPEED: u32 = 240;
 /// A stage or a container may take this long (real time) to become what a story leads to.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A node.
-pub struct Field {
-    pub engine: Engine,
-    pub watcher: Watcher,
+pub(crate) struct Field {
+    pub(crate) engine: Engine,
+    pub(crate) watcher: Watcher,
     lives: std::cell::Cell<u32>,
 }
 
 impl Field {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { engine: Engine::start(), watcher: Watcher::listen(), lives: std::cell::Cell::new(0) }
     }
 
     /// Containers of every class and kind of limit, as a user might have them.
-    pub fn containers(&self) {
+    pub(crate) fn containers(&self) {
         let run = |name: &str, args: &[&str]| {
             self.engine.run(name, args);
         };
@@ -44,17 +44,17 @@ impl Field {
     }
 
     /// A file of this field.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.engine.folder().join(name)
     }
 
     /// The state file of this node's agent.
-    pub fn state_file(&self) -> PathBuf {
+    pub(crate) fn state_file(&self) -> PathBuf {
         self.file("agent.state")
     }
 
     /// Writes a config whose sensor plays this story.
-    pub fn config(&self, story: &Story, more: &str) -> PathBuf {
+    pub(crate) fn config(&self, story: &Story, more: &str) -> PathBuf {
         self.lives.set(self.lives.get() + 1);
         let life = self.lives.get();
         let trace = self.file(&format!("story-{life}.csv"));
@@ -79,29 +79,29 @@ impl Field {
     }
 
     /// Starts the agent on a story.
-    pub fn agent(&self, story: &Story) -> Program {
+    pub(crate) fn agent(&self, story: &Story) -> Program {
         run(&self.config(story, ""))
     }
 
     /// Waits until the node reports this stage.
-    pub fn reach(&self, stage: Stage) {
+    pub(crate) fn reach(&self, stage: Stage) {
         tests::wait::until_true(format!("stage {stage}"), PATIENCE, || self.watcher.stage() == Some(stage));
     }
 
     /// Waits until Docker shows a container in this state.
-    pub fn see(&self, container: &str, state: &str) {
+    pub(crate) fn see(&self, container: &str, state: &str) {
         tests::wait::until_true(format!("{container} {state}"), PATIENCE, || self.engine.state(container) == state);
     }
 
     /// Waits until Docker shows this CPU quota.
-    pub fn see_cpu(&self, container: &str, cpu: (i64, i64, i64)) {
+    pub(crate) fn see_cpu(&self, container: &str, cpu: (i64, i64, i64)) {
         tests::wait::until_true(format!("{container} at {cpu:?}, is at {:?}", self.engine.cpu(container)), PATIENCE, || {
             self.engine.cpu(container) == cpu
         });
     }
 
     /// Everything is as [`Self::containers`] left it.
-    pub fn see_everything_restored(&self) {
+    pub(crate) fn see_everything_restored(&self) {
         for container in ["db", "web", "unlabelled", "batch-1", "batch-2", "hands-off"] {
             self.see(container, "running");
         }
@@ -119,17 +119,17 @@ impl Field {
 }
 
 /// Runs the agent with a config.
-pub fn run(config: &Path) -> Program {
+pub(crate) fn run(config: &Path) -> Program {
     Program::start("heliostat-agent", &["run", "--config", config.to_str().expect("a path")])
 }
 
 /// A story that begins rested at `from` and falls to `to`, then stays there for a long time.
-pub fn falls(from: f64, to: f64) -> Story {
+pub(crate) fn falls(from: f64, to: f64) -> Story {
     battery(from).discharge(Soc::from_percent(to), Current::from_amps(5.0)).hold(Duration::from_hours(48), Current::ZERO)
 }
 
 /// A story that rests at `from` for a while, then charges until it is full, and stays full.
-pub fn rises(from: f64, rest: Duration) -> Story {
+pub(crate) fn rises(from: f64, rest: Duration) -> Story {
     battery(from)
         .hold(rest, Current::ZERO)
         .charge(Soc::from_percent(99.9), Current::from_amps(4.0))
@@ -137,6 +137,6 @@ pub fn rises(from: f64, rest: Duration) -> Story {
 }
 
 /// A 20 Ah battery.
-pub fn battery(soc: f64) -> Story {
+pub(crate) fn battery(soc: f64) -> Story {
     Story::begin(protocol::Charge::from_amp_hours(20.0), Soc::from_percent(soc))
 }

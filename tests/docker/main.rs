@@ -8,4 +8,4 @@ mod dusk;
 mod engine;
 mod faults;
 mod field;
-mod whole_loop;
+

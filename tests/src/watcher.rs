@@ -152,9 +152,9 @@ fn take(heard: &mut Heard, base: &mut Vec<(Sequence, Report)>, link: &TcpStream,
 
 fn say(mut link: &TcpStream, message: &SupervisorMessage) {
     let mut bytes = [0; protocol::frame::MESSAGE_BYTES_MAX];
-    let message = message.encode(&mut bytes).expect("a message fits");
-    let mut frame = [0; protocol::frame::MESSAGE_BYTES_MAX + 8];
-    let frame = stream::encode(message, &mut frame).expect("a frame fits");
+    let length = message.encode(&mut bytes).expect("a message fits");
+    let mut frame = [0; stream::FRAME_BYTES_MAX];
+    let length = stream::encode(&bytes[..length], &mut frame).expect("a frame fits");
     // A link that broke meanwhile is noticed by the reading side.
-    let _ = link.write_all(frame);
+    let _ = link.write_all(&frame[..length]);
 }
