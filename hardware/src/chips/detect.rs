@@ -19,7 +19,8 @@ pub enum Found {
     Ina226,
     /// An INA219, which has no id.
     Ina219 {
-        /// Its configuration is the one after power-on; otherwise only its register's fixed bits speak for it.
+        /// Its configuration is the one after power-on; otherwise only the way its registers hang together
+        /// speaks for it.
         at_reset: bool,
     },
     /// Something else.
@@ -32,7 +33,7 @@ pub enum Found {
 /// Bits 15 to 12 of an INA226's configuration, while it runs: bit 14 is always set (SBOS547B 7.1.1).
 const INA226_CONFIGURATION: (u16, u16) = (0xf000, 0x4000);
 
-/// Looks at one address; `None` when nobody acknowledges. One to four read transactions, no write.
+/// Looks at one address; `None` when nobody acknowledges. One to five read transactions, no write.
 ///
 /// # Errors
 /// The bus's, other than a missing acknowledge; and an address that the family cannot have counts as nobody.
@@ -57,8 +58,9 @@ pub fn identify<I2C: I2c>(i2c: I2C, address: u8) -> Result<Option<Found>, Error<
     Ok(Some(found))
 }
 
-/// Whether the fixed bits of the other registers are an INA219's: bit 2 of the bus register is 0 (SBOS448G 8.6.3.2), so is
-/// bit 0 of the calibration (8.6.4.1), and the shunt's drop is within the gain's range (8.6.3.1).
+/// Whether the other registers behave like an INA219's: bit 2 of the bus register is 0 (SBOS448G 8.6.3.2), so is bit 0 of
+/// the calibration (8.6.4.1), the shunt's drop is within the gain's range (8.6.3.1), and the current is what the chip
+/// makes of drop and calibration (8.6.3.4). A conversion may end between two reads, so a changing load is allowed for.
 fn behaves_like_ina219<I2C: I2c>(
     port: &mut Port<I2C>,
     configuration: u16,
@@ -68,10 +70,15 @@ fn behaves_like_ina219<I2C: I2c>(
         return Ok(false);
     }
     let range = 4000 << ((configuration >> 11) & 0b11);
-    let shunt = i32::from(port.read(ina219::register::SHUNT)?.cast_signed());
+    let shunt = i64::from(port.read(ina219::register::SHUNT)?.cast_signed());
     let bus = port.read(ina219::register::BUS)?;
+    let current = i64::from(port.read(ina219::register::CURRENT)?.cast_signed());
     let calibration = port.read(ina219::register::CALIBRATION)?;
-    Ok(shunt.abs() <= range && bus & (1 << 2) == 0 && calibration & 1 == 0)
+    let made = shunt * i64::from(calibration) / ina219::DIVIDER;
+    let slack = if calibration == 0 { 0 } else { 64 + made.abs() / 4 };
+    let overflow = bus & ina219::OVERFLOW != 0;
+    let fixed = shunt.abs() <= range && bus & (1 << 2) == 0 && calibration & 1 == 0;
+    Ok(fixed && (overflow || (made - current).abs() <= slack))
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ fn an_ina226_is_known_by_its_ids() {
 
 #[test]
 fn an_ina219_is_known_by_its_reset_value_or_its_fixed_bits() {
-    let rest = [read(1, 0x0123), read(2, 0x5dc2), read(5, 0x1a36)];
+    // 291 * 6710 / 4096 = 476.
+    let rest = [read(1, 291), read(2, 0x5dc2), read(4, 476), read(5, 6710)];
     let with = |configuration| [&[read(0, configuration)][..], &rest].concat();
     assert_eq!(found(&with(0x399f)), Ok(Some(Found::Ina219 { at_reset: true })));
     assert_eq!(found(&with(0x3eef)), Ok(Some(Found::Ina219 { at_reset: false })));
@@ -40,12 +41,27 @@ fn an_id_is_never_asked_of_what_does_not_look_like_an_ina226() {
 
 #[test]
 fn a_set_bit_that_an_ina219_does_not_have_speaks_against_it() {
-    for (shunt, bus, calibration) in
-        [(0x0123, 0x5dc6, 0x1a36), (0x0123, 0x5dc2, 0x1a37), (0x7fff, 0x5dc2, 0x1a36), (0x8000, 0x5dc2, 0)]
+    for (shunt, bus, current, calibration) in
+        [(291, 0x5dc6, 476, 6710), (291, 0x5dc2, 476, 6711), (0x7fff, 0x5dc2, 0, 0), (0x8000, 0x5dc2, 0, 0)]
     {
-        let reads = [read(0, 0x399f), read(1, shunt), read(2, bus), read(5, calibration)];
+        let reads = [read(0, 0x399f), read(1, shunt), read(2, bus), read(4, current), read(5, calibration)];
         assert_eq!(found(&reads), Ok(Some(Found::Unknown { register: 0x399f })), "{shunt:x} {bus:x}");
     }
+}
+
+#[test]
+fn a_current_that_is_not_made_of_drop_and_calibration_speaks_against_it() {
+    let with = |shunt, current, calibration| {
+        found(&[read(0, 0x3eef), read(1, shunt), read(2, 0x5dc2), read(4, current), read(5, calibration)])
+            .unwrap()
+    };
+    let yes = Some(Found::Ina219 { at_reset: false });
+    assert_eq!(with(291, 0, 0), yes, "no calibration, no current");
+    assert_ne!(with(291, 1, 0), yes);
+    assert_eq!(with(291, 500, 6710), yes, "the load changed between two reads");
+    assert_ne!(with(291, 0x9abc, 6710), yes);
+    // A PCA9685, whose registers have 8 bits and read twice, at the same address.
+    assert_ne!(with(0x0404, 0xe8e8, 0xe0e0), yes);
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(crate) mod register {
     pub(crate) const CONFIGURATION: u8 = 0x00;
     pub(crate) const SHUNT: u8 = 0x01;
     pub(crate) const BUS: u8 = 0x02;
+    pub(crate) const CURRENT: u8 = 0x04;
     pub(crate) const CALIBRATION: u8 = 0x05;
 }
 
@@ -26,15 +27,18 @@ pub(crate) const CONFIGURATION_RESET: u16 = 0x399f;
 /// bit 14 is always set.
 pub(crate) const CONFIGURATION_NEVER: u16 = 0xc000;
 /// In the bus register, beside the value in bits 15 to 3 (SBOS448G 8.6.3.2).
-const OVERFLOW: u16 = 1;
+pub(crate) const OVERFLOW: u16 = 1;
 /// One step of the bus value.
 const BUS_LSB_NANOVOLT: i64 = 4_000_000;
+
+/// Current is shunt times calibration, divided by this (SBOS448G 8.5.1, equation 4).
+pub(crate) const DIVIDER: i64 = 4096;
 
 /// The calibration register has 15 bits, above a lowest one that is always 0 (SBOS448G 8.6.4.1).
 const SCALE: Scale = Scale {
     chip: "INA219",
     shunt_lsb_nanovolt: 10_000,
-    divider: 4096,
+    divider: DIVIDER,
     calibration_max: 0xfffe,
     calibration_step: 2,
 };
