@@ -145,7 +145,7 @@ pub(super) static GEL: Usual = Usual {
 /// The gridwright chart; its 14.6 V at 100 % is a charging voltage, 13.6 V what is left of it at rest.
 pub(super) static LIFEPO4: Usual = Usual {
     rest: RestCurve::new([
-        10.0, 11.2, 12.0, 12.5, 12.8, 12.9, 13.0, 13.1, 13.2, 13.217, 13.233, 13.25, 13.267, 13.283, 13.3,
+        10.0, 11.4, 12.0, 12.5, 12.8, 12.9, 13.0, 13.1, 13.2, 13.217, 13.233, 13.25, 13.267, 13.283, 13.3,
         13.325, 13.35, 13.375, 13.4, 13.5, 13.6,
     ]),
     rest_spread: volts(0.10),
@@ -161,7 +161,7 @@ pub(super) static LIFEPO4: Usual = Usual {
     tail_hold: Duration::from_mins(5),
     charge_efficiency: 0.995,
     peukert: 1.03,
-    capacity_per_kelvin: 0.004,
+    capacity_per_kelvin: 0.002,
     resistance_per_kelvin: 0.03,
     resistance_amp_hours: ohms(0.4),
     resistance_leads: ohms(0.008),

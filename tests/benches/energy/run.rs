@@ -56,7 +56,7 @@ pub fn estimator(
     known: Known,
     learned: Option<&Learned>,
     settle_hours: f64,
-    mut watch: impl FnMut(&Row, &Estimate),
+    mut watch: impl FnMut(&Row, &Estimate, &Estimator),
 ) -> Outcome {
     let mut estimator = Estimator::new(known.battery(), learned, None);
     if let Some(soc) = known.soc {
@@ -73,7 +73,7 @@ pub fn estimator(
             band: energy.soc.map(|band| (band.low.fraction(), band.high.fraction())),
             seconds_left: energy.time_to_empty.map(|time| f64::from(time.best.0)),
         };
-        watch(row, &estimate);
+        watch(row, &estimate, &estimator);
         if row.seconds - begin >= settle_hours * 3600.0 {
             score.add(row, &estimate);
         }

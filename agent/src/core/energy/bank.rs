@@ -51,6 +51,8 @@ pub(super) struct Belief {
     pub(super) offset: (f64, f64),
     /// Resistance in parts of the datasheet's, quick and slow, and its spread.
     pub(super) resistance: (f64, f64, f64),
+    /// Where its usable end lies off the datasheet's, and the spread ([`Shape::end`]).
+    pub(super) end: (f64, f64),
 }
 
 /// How many points describe what is known of the capacity.
@@ -63,6 +65,7 @@ impl Belief {
             sizes: [0.55, 0.93, 0.98, 0.99, 1.0, 1.008, 1.017, 1.028, 1.1],
             offset: (0.0, offset_spread),
             resistance: (1.0, 1.0, 0.5),
+            end: (0.0, 1.0),
         }
     }
 
@@ -108,7 +111,8 @@ impl Bank {
         let mut all = Box::new([blank; COUNT]);
         for (index, one) in all.iter_mut().enumerate() {
             one.size = belief.size_at(even(index, 1));
-            one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end: bell(even(index, 3)) };
+            let end = belief.end.0 + belief.end.1 * bell(even(index, 3));
+            one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
             one.errors[STEADY] = belief.offset.0;
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
@@ -127,8 +131,8 @@ impl Bank {
                 Start::About { soc, spread, trust } if along < trust => {
                     around(soc, spread, bell(along / trust))
                 }
-                Start::About { trust, .. } => (along - trust) / (1.0 - trust),
-                Start::Unknown => along,
+                Start::About { trust, .. } => unknown((along - trust) / (1.0 - trust)),
+                Start::Unknown => unknown(along),
             };
         }
     }
@@ -142,8 +146,8 @@ impl Bank {
     }
 
     /// So much charge moved (parts of the capacity) in so many hours, in whatever direction, at this temperature.
-    pub(super) fn pass(&mut self, moved: f64, hours: f64, celsius: f64) {
-        let keep = self.drift.pass(moved, hours, Cell::wander_factor(celsius));
+    pub(super) fn pass(&mut self, cell: &Cell, moved: f64, hours: f64, celsius: f64) {
+        let keep = self.drift.pass(moved, hours, cell.wander_factor(celsius));
         for one in self.all.iter_mut() {
             one.errors[WANDER] *= keep;
         }
@@ -172,7 +176,8 @@ impl Bank {
             let expected = cell.voltage(one.soc, one.shape, end);
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
             let steep = 0.7 * (above - expected);
-            one.log_weight += gain.apply(&mut one.errors, view.volts, expected, steep * steep);
+            let holds = cell.offset_holds(expected);
+            one.log_weight += gain.apply(&mut one.errors, view.volts, expected, steep * steep, holds);
         }
         self.settle();
     }
@@ -183,7 +188,7 @@ impl Bank {
         row[FAST] = 1.0;
         let gain = self.drift.look(row, noise);
         for one in self.all.iter_mut() {
-            let _ = gain.apply(&mut one.errors, seen, 0.0, 0.0);
+            let _ = gain.apply(&mut one.errors, seen, 0.0, 0.0, 1.0);
         }
     }
 
@@ -295,7 +300,19 @@ impl Bank {
             sizes: self.percentiles(|one| one.size, even),
             offset: (self.mean(|one| one.errors[STEADY]).0, self.drift.steady_spread()),
             resistance: (self.mean(|one| one.errors[FAST]).0, self.mean(|one| one.errors[SLOW]).0, 0.2),
+            end: self.mean(|one| one.shape.end),
         }
+    }
+}
+
+/// A state of charge of which nothing is known: anything, but a battery is often charged before it is put to work.
+fn unknown(along: f64) -> f64 {
+    const CHARGED: f64 = 0.2;
+    if along < 1.0 - CHARGED {
+        along / (1.0 - CHARGED)
+    } else {
+        let part = (along - (1.0 - CHARGED)) / CHARGED;
+        1.0 - 0.03 * part * part
     }
 }
 
@@ -315,4 +332,17 @@ fn around(soc: f64, spread: f64, bell: f64) -> f64 {
 fn miss(soc: f64) -> f64 {
     let off = (soc - 1.0).min(0.0) / 0.04;
     -0.5 * off * off / (1.0 + off * off / 20.0)
+}
+
+impl Bank {
+    pub(super) fn debug(&self) -> String {
+        let q = self.percentiles(|o| o.size, [0.02, 0.1, 0.5, 0.9, 0.98]);
+        let b = self.mean(|o| o.errors[STEADY]);
+        let w = self.mean(|o| o.errors[WANDER]);
+        let f = self.mean(|o| o.errors[FAST]);
+        let s = self.mean(|o| o.errors[SLOW]);
+        let k = self.mean(|o| o.shape.knee);
+        let e = self.mean(|o| o.shape.end);
+        format!("size {q:.3?} b {b:.3?} w {w:.3?} f {f:.2?} s {s:.2?} k {k:.2?} e {e:.2?}")
+    }
 }

@@ -77,12 +77,12 @@ impl Cell {
     /// How far this battery's voltage may wander off its datasheet as its charge changes.
     pub(super) fn wander(&self) -> Wander {
         // The height of the plateau says nothing of the knee.
-        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.1 } }
+        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.08 } }
     }
 
     /// How much more it wanders at this temperature: datasheets say little of the cold.
-    pub(super) fn wander_factor(celsius: f64) -> f64 {
-        1.0 + 0.06 * (22.0 - celsius).clamp(0.0, 30.0)
+    pub(super) fn wander_factor(&self, celsius: f64) -> f64 {
+        if self.is_lead() { 1.0 + 0.06 * (22.0 - celsius).clamp(0.0, 30.0) } else { 1.0 }
     }
 
     /// State of charge at which a new battery reaches its end of discharge, at this rate (parts an hour) and
@@ -90,8 +90,9 @@ impl Cell {
     pub(super) fn end(&self, rate: f64, celsius: f64) -> f64 {
         let ratio = (rate / LABEL_RATE).clamp(0.02, 100.0);
         let exponent = self.usual.peukert - 1.0;
-        // Below the label's rate the gain is known to be small.
-        let peukert = exp(-log(ratio) * exponent).min(1.01);
+        // Below the label's rate little is gained, and nothing from LiFePO4.
+        let most = if self.is_lead() { 1.01 } else { 1.0 };
+        let peukert = exp(-log(ratio) * exponent).min(most);
         let cold = self.usual.capacity_per_kelvin * (25.0 - celsius).clamp(-10.0, 45.0);
         let cold = if cold > 0.0 { (cold * sqrt(ratio)).min(0.6) } else { 0.0 };
         (1.0 - peukert * (1.0 - cold)).clamp(-0.02, 0.9)
@@ -99,7 +100,7 @@ impl Cell {
 
     /// The usable end of one hypothesis.
     pub(super) fn end_of(&self, shape: Shape, end: f64) -> f64 {
-        end + shape.end * (0.01 + 0.25 * end.abs())
+        end + shape.end * (0.01 + 0.3 * end.abs())
     }
 
     /// Rest voltage and knee of a hypothesis at a state of charge; the resistance's drop comes off it.
@@ -112,7 +113,7 @@ impl Cell {
         } else {
             // Its table ends at the end of discharge already; the knee is stretched instead.
             let above = (soc - end) / (1.0 - end);
-            self.table(above / (0.6 + 0.4 * shape.knee)).min(PLATEAU)
+            self.table(above / (0.85 + 0.15 * shape.knee)).min(PLATEAU)
         }
     }
 
@@ -125,23 +126,43 @@ impl Cell {
         volts[below] + (place - below as f64) * (volts[below + 1] - volts[below])
     }
 
-    /// Where this hypothesis is empty for a load: at its usable end, or earlier where the cut-off is higher.
+    /// The mean voltage from here to empty, about.
+    pub(super) fn middle(&self, soc: f64) -> f64 {
+        self.voltage(0.5 * soc.max(0.0), Shape { knee: 1.0, end: 0.0 }, 0.0).max(self.usual.empty.volts())
+    }
+
+    /// How much of an offset learned higher up still holds where the equation shows so many volts. None of it does at
+    /// the end of discharge: that is where the capacity ends by definition, whatever the datasheet's curve is worth.
+    pub(super) fn offset_holds(&self, volts: f64) -> f64 {
+        let reach = if self.is_lead() { 1.0 } else { 2.0 };
+        (0.2 + 0.8 * (volts - self.usual.empty.volts()) / reach).clamp(0.2, 1.0)
+    }
+
+    /// Where this hypothesis is empty for a load: where the terminals meet the cut-off.
     ///
     /// `offset` is what the terminals show above the equation, `drop` what the resistance takes.
     pub(super) fn empty_at(&self, shape: Shape, end: f64, offset: f64, drop: f64) -> f64 {
+        let wanted = self.cutoff + drop - offset * self.offset_holds(self.cutoff);
         let usable = self.end_of(shape, end);
-        if self.cutoff <= self.usual.empty.volts() + 0.02 {
-            return usable;
+        if !self.is_lead() {
+            let stretch = (1.0 - usable) * (0.85 + 0.15 * shape.knee);
+            return usable + stretch * self.table_soc(wanted.min(PLATEAU));
         }
-        let (mut low, mut high) = (usable, 1.0);
-        for _ in 0..12 {
-            let middle = 0.5 * (low + high);
-            if self.voltage(middle, shape, end) + offset - drop > self.cutoff {
-                high = middle;
-            } else {
-                low = middle;
+        // Two rounds: the table is nearly straight over the knee, so the knee's depth there is known at once.
+        let width = KNEE_WIDTH * shape.knee;
+        let mut empty = usable;
+        for _ in 0..2 {
+            let depth = (self.table(empty) - wanted) / self.knee;
+            if depth < 0.02 {
+                return self.table_soc(wanted).max(usable);
             }
+            empty = (usable - width * log(depth)).max(usable - width);
         }
-        0.5 * (low + high)
+        empty
+    }
+
+    /// The state of charge at which the table shows this.
+    fn table_soc(&self, volts: f64) -> f64 {
+        self.usual.rest.soc(protocol::Voltage::from_volts(volts)).fraction()
     }
 }

@@ -100,15 +100,16 @@ impl Drift {
 
 impl Gain {
     /// Moves the means of one hypothesis that expected `expected` before its errors, where `seen` was measured, with
-    /// this much more variance of its own. Answers the logarithm of its likelihood, up to a constant.
-    pub(super) fn apply(&self, errors: &mut Errors, seen: f64, expected: f64, more: f64) -> f64 {
+    /// this much more variance of its own; only the part `holds` of its errors shows here. Answers the logarithm of its
+    /// likelihood, up to a constant.
+    pub(super) fn apply(&self, errors: &mut Errors, seen: f64, expected: f64, more: f64, holds: f64) -> f64 {
         let mut innovation = seen - expected;
         for at in 0..ERRORS {
-            innovation -= self.row[at] * errors[at];
+            innovation -= if at < FAST { holds } else { 1.0 } * self.row[at] * errors[at];
         }
-        let variance = self.variance + more;
+        let variance = self.noise + holds * holds * (self.variance - self.noise) + more;
         for at in 0..ERRORS {
-            errors[at] += self.by[at] / variance * innovation;
+            errors[at] += holds * self.by[at] / variance * innovation;
         }
         // Tails a little heavier than a bell's: no single window may end a hypothesis for good.
         let squared = innovation * innovation / variance;

@@ -19,6 +19,8 @@ pub struct Learned {
     pub(super) offset: [f32; 2],
     /// Resistance in parts of the datasheet's: quick, slow, spread.
     pub(super) resistance: [f32; 3],
+    /// Where its usable end lies off the datasheet's, and the spread, in standard deviations.
+    pub(super) end: [f32; 2],
     /// What the current reads when nothing flows, with losses nobody else accounts for, A.
     pub(super) leak: f32,
     /// Whether the shunt was found wired the other way round.
@@ -33,11 +35,19 @@ impl Learned {
         let sane = sizes.is_sorted() && sizes.iter().all(|size| (0.1..=2.0).contains(size));
         let [offset, spread] = self.offset.map(f64::from);
         let [quick, slow, loose] = self.resistance.map(f64::from);
-        let sane = sane && offset.abs() < 2.0 && spread.is_finite() && quick.is_finite() && slow.is_finite();
+        let [end, end_spread] = self.end.map(f64::from);
+        let sane = sane
+            && end.abs() < 10.0
+            && end_spread.is_finite()
+            && offset.abs() < 2.0
+            && spread.is_finite()
+            && quick.is_finite()
+            && slow.is_finite();
         sane.then(|| Belief {
             sizes,
             offset: (offset, spread.clamp(0.3 * wander, 1.0)),
             resistance: (quick.clamp(0.1, 20.0), slow.clamp(0.0, 20.0), loose.clamp(0.05, 1.0)),
+            end: (end, end_spread.clamp(0.3, 1.0)),
         })
     }
 
@@ -50,6 +60,7 @@ impl Learned {
             sizes: belief.sizes.map(|size| size as f32),
             offset: [belief.offset.0 as f32, belief.offset.1 as f32],
             resistance: [quick as f32, slow as f32, loose as f32],
+            end: [belief.end.0 as f32, belief.end.1 as f32],
             leak: leak as f32,
             reversed,
         }

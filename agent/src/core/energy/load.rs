@@ -6,9 +6,10 @@
 use libm::exp;
 
 const QUICK_SECONDS: f64 = 600.0;
-const SLOW_SECONDS: f64 = 7200.0;
-/// Beyond this ratio the load has changed, not wavered.
-const CHANGED: f64 = 0.4;
+const SLOW_SECONDS: f64 = 21_600.0;
+/// Beyond these parts of the slow mean the load has changed, not wavered: a shed, or work begun in earnest.
+const FALLEN: f64 = 0.6;
+const RISEN: f64 = 1.6;
 
 /// Means of the current, A.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +26,8 @@ impl PresentLoad {
         let slow = SLOW_SECONDS.min(self.seen.max(1.0));
         self.quick += (amps - self.quick) * weight(seconds, quick);
         self.slow += (amps - self.slow) * weight(seconds, slow);
-        let apart = (self.quick - self.slow).abs();
-        if apart > CHANGED * self.slow.abs().max(0.1) {
+        let (least, most) = (FALLEN * self.slow, RISEN * self.slow);
+        if self.quick < least.min(most) || self.quick > least.max(most) {
             self.slow = self.quick;
             self.seen = self.seen.min(QUICK_SECONDS);
         }

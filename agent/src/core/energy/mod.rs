@@ -47,13 +47,17 @@ const COMPENSATED_SECONDS: f64 = 300.0;
 /// A band wider than this is no state of charge: its best value would be a guess.
 const BAND_UNKNOWN: f64 = 0.4;
 /// Spread of a state of charge that a person vouches for.
-const VOUCHED_SPREAD: f64 = 0.02;
+const VOUCHED_SPREAD: f64 = 0.012;
 /// Spread of a charge found full by voltage, tail and duration.
 const FULL_SPREAD: f64 = 0.008;
 /// Spread of a voltmeter's steady error: half a percent of 12 V is usual.
 const METER_SPREAD: f64 = 0.04;
+/// A load's bursts meet the cut-off before its mean does.
+const PEAK: f64 = 1.5;
 /// Percentiles of the band.
 const BAND: [f64; 3] = [0.1, 0.5, 0.9];
+/// Of the charge that can still be drawn: too short a promise costs less than too long a one.
+const BAND_USABLE: [f64; 3] = [0.1, 0.4, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -239,7 +243,7 @@ impl Estimator {
     fn settle_pending(&mut self) {
         let (out, into) = std::mem::take(&mut self.pending);
         self.bank.count(&self.cell, out, into, self.cell.usual.charge_efficiency);
-        self.bank.pass((out + into) / self.cell.label, 0.1, self.celsius);
+        self.bank.pass(&self.cell, (out + into) / self.cell.label, 0.1, self.celsius);
     }
 
     /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.
@@ -309,11 +313,11 @@ impl Estimator {
             |one| {
                 let end = self.cell.end(amps / (label * one.size), self.celsius);
                 let offset = one.errors[STEADY] + one.errors[WANDER];
-                let drop = amps * ohms * (one.errors[FAST] + one.errors[SLOW]);
+                let drop = amps * ohms * (PEAK * one.errors[FAST] + one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
             },
-            BAND,
+            BAND_USABLE,
         )
     }
 
@@ -378,9 +382,7 @@ impl Estimator {
         }
         let (out, into) = self.pending;
         let soc = self.drawn.soc[1];
-        let now = self.cell.table(soc);
-        let mean = 0.5 * (now + self.cell.table(0.1).min(now));
-        let amps = Current::from_amps(amps * now / mean);
+        let amps = Current::from_amps(amps * self.cell.table(soc) / self.cell.middle(soc));
         let lasts = |charge: f64| {
             let left = Charge::from_amp_hours((charge - out + into).max(0.0));
             left.lasts(amps).map(Seconds::from)
@@ -407,11 +409,13 @@ impl Estimator {
     pub fn advisories(&self) -> impl Iterator<Item = Advisory> + '_ {
         let label = self.cell.label;
         let (size, spread) = self.bank.mean(|one| one.size);
-        let sure = spread < 0.02;
-        let gain = sure && (size - 1.0).abs() > 0.035 && size > 0.93;
-        let old = sure && size <= 0.93;
+        let sure = spread < 0.025 && self.celsius > 10.0;
+        let gain = sure && (size - 1.0).abs() > 0.035 && size > 0.92;
+        let old = sure && size <= 0.92;
         let (offset, _) = self.bank.mean(|one| one.errors[STEADY] + one.errors[WANDER]);
-        let off = offset.abs() > 4.0 * self.cell.usual.rest_spread.volts();
+        let [low, _, high] = self.drawn.soc;
+        let most = if self.cell.is_lead() { 0.35 } else { 0.5 };
+        let off = offset.abs() > most && low > 0.5 && high - low < 0.2 && self.celsius > 10.0;
         [
             self.suspect.clipped().map(|amps| Advisory::ShuntClipped { limit: Current::from_amps(amps) }),
             self.reversed.then_some(Advisory::CurrentReversed),
@@ -447,4 +451,10 @@ fn restart(known: &Learned, off_for: Option<Duration>) -> Start {
     let hours = off.as_secs_f64() / 3600.0;
     let trust = 1.0 / (1.0 + hours / 24.0);
     Start::About { soc: soc.fraction(), spread: (spread + 0.02 * hours).min(0.3), trust }
+}
+impl Estimator {
+    /// debug
+    pub fn debug(&self) -> String {
+        format!("{} leak {:.4} T {:.0}", self.bank.debug(), self.leak, self.celsius)
+    }
 }

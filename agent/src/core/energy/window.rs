@@ -72,7 +72,7 @@ impl Window {
         // What the equation leaves out: quicker RC pairs, after the load changed; what is left of a charge.
         let lag = 0.7 * (amps - self.amps_slow) * resistance;
         let surface = 0.25 * self.surface;
-        let noise = 0.02 * 0.02 + lag * lag + surface * surface + 0.1 * swing * resistance * resistance;
+        let noise = 0.03 * 0.03 + lag * lag + surface * surface + 0.1 * swing * resistance * resistance;
         Some(View { volts, amps, amps_slow: self.amps_slow, celsius, noise })
     }
 
