@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_current_step_of_few_nanoamperes_is_not_rounded_to_whole_ones() {
-        let shunt = Resistance::from_ohms(0.23);
+        let shunt = Resistance::from_ohms(9.0);
         let calibration = Calibration::new(&INA226, 32767, shunt, Current::from_amps(0.0014)).unwrap();
         let limit = calibration.current_limit().amps();
         assert!((0.0014..0.001_400_2).contains(&limit), "{limit} A");
