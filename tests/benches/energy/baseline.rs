@@ -8,7 +8,7 @@ use super::trace::Row;
 
 /// Which simple way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Baseline {
+pub(crate) enum Baseline {
     /// The rest-voltage table, read at whatever load.
     Table,
     /// Charge counted against the label's capacity.
@@ -18,9 +18,9 @@ pub enum Baseline {
 }
 
 impl Baseline {
-    pub const ALL: [Self; 3] = [Self::Table, Self::Coulombs, Self::CoulombsAndRest];
+    pub(crate) const ALL: [Self; 3] = [Self::Table, Self::Coulombs, Self::CoulombsAndRest];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
             Self::Coulombs => "coulombs",
@@ -31,7 +31,7 @@ impl Baseline {
 
 /// A simple estimator at work.
 #[derive(Debug)]
-pub struct Counter {
+pub(crate) struct Counter {
     kind: Baseline,
     usual: &'static Usual,
     label: f64,
@@ -42,11 +42,11 @@ pub struct Counter {
 }
 
 impl Counter {
-    pub fn new(kind: Baseline, usual: &'static Usual, label: f64, soc: f64) -> Self {
+    pub(crate) fn new(kind: Baseline, usual: &'static Usual, label: f64, soc: f64) -> Self {
         Self { kind, usual, label, soc, rested: 0.0, amps: 0.0, last: None }
     }
 
-    pub fn observe(&mut self, row: &Row) -> Estimate {
+    pub(crate) fn observe(&mut self, row: &Row) -> Estimate {
         let seconds = self.last.map_or(0.0, |last| row.seconds - last);
         self.last = Some(row.seconds);
         self.soc = (self.soc - row.amps * seconds / 3600.0 / self.label).clamp(0.0, 1.0);

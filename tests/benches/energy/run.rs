@@ -13,15 +13,15 @@ use super::trace::{Row, Trace};
 
 /// What the user configured.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
-    pub chemistry: Chemistry,
-    pub label: f64,
+pub(crate) struct Known {
+    pub(crate) chemistry: Chemistry,
+    pub(crate) label: f64,
     /// The state of charge that a person vouches for, if one does.
-    pub soc: Option<f64>,
+    pub(crate) soc: Option<f64>,
 }
 
 impl Known {
-    pub fn battery(&self) -> Battery {
+    pub(crate) fn battery(&self) -> Battery {
         Battery {
             chemistry: self.chemistry,
             capacity: Charge::from_amp_hours(self.label),
@@ -35,13 +35,13 @@ impl Known {
 
 /// What one run gave.
 #[derive(Debug)]
-pub struct Outcome {
-    pub score: Score,
-    pub learned: Learned,
-    pub advisories: Vec<Advisory>,
+pub(crate) struct Outcome {
+    pub(crate) score: Score,
+    pub(crate) learned: Learned,
+    pub(crate) advisories: Vec<Advisory>,
 }
 
-pub fn sample(row: &Row) -> Sample {
+pub(crate) fn sample(row: &Row) -> Sample {
     Sample {
         voltage: Voltage::from_volts(row.volts),
         current: Some(Current::from_amps(row.amps)),
@@ -51,7 +51,7 @@ pub fn sample(row: &Row) -> Sample {
 }
 
 /// Runs the agent's estimator over a trace; errors count from `settle_hours` on.
-pub fn estimator(
+pub(crate) fn estimator(
     trace: &Trace,
     known: Known,
     learned: Option<&Learned>,
@@ -82,7 +82,7 @@ pub fn estimator(
 }
 
 /// Runs a simple way over the same rows.
-pub fn baseline(trace: &Trace, known: Known, kind: Baseline, settle_hours: f64) -> Score {
+pub(crate) fn baseline(trace: &Trace, known: Known, kind: Baseline, settle_hours: f64) -> Score {
     let mut counter = Counter::new(kind, known.chemistry.usual(), known.label, known.soc.unwrap_or(0.5));
     let mut score = Score::default();
     let begin = trace.rows.first().map_or(0.0, |row| row.seconds);

@@ -4,33 +4,33 @@ use super::trace::Row;
 
 /// One estimate at one row; parts of the capacity, seconds. `None` where there is no honest value.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Estimate {
-    pub soc: Option<f64>,
-    pub band: Option<(f64, f64)>,
-    pub seconds_left: Option<f64>,
+pub(crate) struct Estimate {
+    pub(crate) soc: Option<f64>,
+    pub(crate) band: Option<(f64, f64)>,
+    pub(crate) seconds_left: Option<f64>,
 }
 
 /// Where the time to empty is judged: this much left.
-pub const LEFT: [f64; 3] = [0.5, 0.25, 0.1];
+pub(crate) const LEFT: [f64; 3] = [0.5, 0.25, 0.1];
 
 /// Sums over a trace.
 #[derive(Debug, Clone, Default)]
-pub struct Score {
+pub(crate) struct Score {
     squares: f64,
     count: f64,
     /// Worst error in points.
-    pub worst: f64,
+    pub(crate) worst: f64,
     inside: f64,
     banded: f64,
     width: f64,
     rows: f64,
     last_soc: Option<f64>,
     /// Error of the time to empty at each of [`LEFT`], percent of the true one; positive promises too much.
-    pub left: [Option<f64>; 3],
+    pub(crate) left: [Option<f64>; 3],
 }
 
 impl Score {
-    pub fn add(&mut self, row: &Row, estimate: &Estimate) {
+    pub(crate) fn add(&mut self, row: &Row, estimate: &Estimate) {
         self.rows += 1.0;
         let truth = row.soc.clamp(0.0, 1.0);
         if let Some(soc) = estimate.soc {
@@ -55,22 +55,22 @@ impl Score {
     }
 
     /// Root of the mean square error, points.
-    pub fn rmse(&self) -> f64 {
+    pub(crate) fn rmse(&self) -> f64 {
         (self.squares / self.count.max(1.0)).sqrt()
     }
 
     /// The part of the trace with a state of charge at all, percent.
-    pub fn answered(&self) -> f64 {
+    pub(crate) fn answered(&self) -> f64 {
         self.count / self.rows.max(1.0) * 100.0
     }
 
     /// How often the truth lay inside the band, percent.
-    pub fn coverage(&self) -> f64 {
+    pub(crate) fn coverage(&self) -> f64 {
         self.inside / self.banded.max(1.0) * 100.0
     }
 
     /// Mean width of the band, points.
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         self.width / self.banded.max(1.0)
     }
 }

@@ -9,28 +9,28 @@ use flate2::read::GzDecoder;
 
 /// One row.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
-    pub seconds: f64,
+pub(crate) struct Row {
+    pub(crate) seconds: f64,
     /// As an INA226 read it.
-    pub volts: f64,
-    pub amps: f64,
-    pub celsius: f64,
+    pub(crate) volts: f64,
+    pub(crate) amps: f64,
+    pub(crate) celsius: f64,
     /// The truth, 0..1 of the capacity that the battery really has.
-    pub soc: f64,
+    pub(crate) soc: f64,
     /// The truth, where the trace runs to empty.
-    pub seconds_left: Option<f64>,
+    pub(crate) seconds_left: Option<f64>,
 }
 
 /// A whole trace.
 #[derive(Debug, Clone)]
-pub struct Trace {
-    pub name: String,
-    pub rows: Vec<Row>,
+pub(crate) struct Trace {
+    pub(crate) name: String,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Trace {
     /// Reads a `.csv.gz` of columns found by name.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
         let mut lines = BufReader::new(GzDecoder::new(file)).lines();
         let header = lines.next().context("an empty trace")??;
@@ -43,9 +43,7 @@ impl Trace {
         for line in lines {
             let line = line?;
             let cells: Vec<&str> = line.split(',').collect();
-            let number = |at: usize| -> Result<f64> {
-                Ok(cells.get(at).context("a short row")?.parse()?)
-            };
+            let number = |at: usize| -> Result<f64> { Ok(cells.get(at).context("a short row")?.parse()?) };
             rows.push(Row {
                 seconds: number(time)?,
                 volts: number(volts)?,
@@ -60,7 +58,7 @@ impl Trace {
     }
 
     /// The same battery from so many hours on.
-    pub fn from_hours(&self, hours: f64) -> Self {
+    pub(crate) fn from_hours(&self, hours: f64) -> Self {
         let begin = self.rows.partition_point(|row| row.seconds < hours * 3600.0);
         Self { name: self.name.clone(), rows: self.rows[begin..].to_vec() }
     }

@@ -333,16 +333,3 @@ fn miss(soc: f64) -> f64 {
     let off = (soc - 1.0).min(0.0) / 0.04;
     -0.5 * off * off / (1.0 + off * off / 20.0)
 }
-
-impl Bank {
-    pub(super) fn debug(&self) -> String {
-        let q = self.percentiles(|o| o.size, [0.02, 0.1, 0.5, 0.9, 0.98]);
-        let b = self.mean(|o| o.errors[STEADY]);
-        let w = self.mean(|o| o.errors[WANDER]);
-        let f = self.mean(|o| o.errors[FAST]);
-        let s = self.mean(|o| o.errors[SLOW]);
-        let k = self.mean(|o| o.shape.knee);
-        let e = self.mean(|o| o.shape.end);
-        format!("size {q:.3?} b {b:.3?} w {w:.3?} f {f:.2?} s {s:.2?} k {k:.2?} e {e:.2?}")
-    }
-}

@@ -77,7 +77,7 @@ impl Cell {
     /// How far this battery's voltage may wander off its datasheet as its charge changes.
     pub(super) fn wander(&self) -> Wander {
         // The height of the plateau says nothing of the knee.
-        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.08 } }
+        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.05 } }
     }
 
     /// How much more it wanders at this temperature: datasheets say little of the cold.

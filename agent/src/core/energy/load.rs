@@ -1,41 +1,63 @@
 //! The present load: what the time to empty is told for.
 //!
-//! Long enough to see through a compiler run or a batch job, quick enough to follow a shed: a slow mean, that jumps
-//! to the quick one where both differ for real.
+//! A mean as long as what it is used for: with two hours left the last hour and a half says most, with a night left the
+//! last hours do. A shed is followed at once: all means jump where the last minutes differ for real.
 
 use libm::exp;
 
 const QUICK_SECONDS: f64 = 600.0;
-const SLOW_SECONDS: f64 = 21_600.0;
+const MIDDLE_SECONDS: f64 = 5400.0;
+const SLOW_SECONDS: f64 = 28_800.0;
 /// Beyond these parts of the slow mean the load has changed, not wavered: a shed, or work begun in earnest.
 const FALLEN: f64 = 0.6;
 const RISEN: f64 = 1.6;
+/// With so many hours left the middle mean counts alone, and with so many the slow one.
+const HOURS_NEAR: f64 = 2.0;
+const HOURS_FAR: f64 = 8.0;
 
-/// Means of the current, A.
+/// Means of the power drawn from the battery, W, and of its voltage, V.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PresentLoad {
     quick: f64,
+    middle: f64,
     slow: f64,
+    volts: f64,
     seen: f64,
 }
 
 impl PresentLoad {
-    pub(super) fn observe(&mut self, amps: f64, seconds: f64) {
+    pub(super) fn observe(&mut self, volts: f64, amps: f64, seconds: f64) {
+        let watts = volts * amps;
         self.seen += seconds;
-        let quick = QUICK_SECONDS.min(self.seen.max(1.0));
-        let slow = SLOW_SECONDS.min(self.seen.max(1.0));
-        self.quick += (amps - self.quick) * weight(seconds, quick);
-        self.slow += (amps - self.slow) * weight(seconds, slow);
+        let mean = |mean: &mut f64, value: f64, constant: f64| {
+            *mean += (value - *mean) * weight(seconds, constant.min(self.seen.max(1.0)));
+        };
+        mean(&mut self.quick, watts, QUICK_SECONDS);
+        mean(&mut self.middle, watts, MIDDLE_SECONDS);
+        mean(&mut self.slow, watts, SLOW_SECONDS);
+        mean(&mut self.volts, volts, QUICK_SECONDS);
         let (least, most) = (FALLEN * self.slow, RISEN * self.slow);
         if self.quick < least.min(most) || self.quick > least.max(most) {
             self.slow = self.quick;
+            self.middle = self.quick;
             self.seen = self.seen.min(QUICK_SECONDS);
         }
     }
 
-    /// The mean current, A; negative while the battery charges.
+    /// The mean power that matters with so many hours left, W; negative while the battery charges.
+    pub(super) fn watts(&self, hours_left: f64) -> f64 {
+        let far = ((hours_left - HOURS_NEAR) / (HOURS_FAR - HOURS_NEAR)).clamp(0.0, 1.0);
+        self.middle + far * (self.slow - self.middle)
+    }
+
+    /// The voltage of the last minutes, V.
+    pub(super) fn volts(&self) -> f64 {
+        self.volts
+    }
+
+    /// The current of the last hour or two, A.
     pub(super) fn amps(&self) -> f64 {
-        self.slow
+        self.middle / self.volts.max(1.0)
     }
 }
 

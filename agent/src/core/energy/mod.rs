@@ -56,8 +56,10 @@ const METER_SPREAD: f64 = 0.04;
 const PEAK: f64 = 1.5;
 /// Percentiles of the band.
 const BAND: [f64; 3] = [0.1, 0.5, 0.9];
-/// Of the charge that can still be drawn: too short a promise costs less than too long a one.
-const BAND_USABLE: [f64; 3] = [0.1, 0.4, 0.9];
+/// Of the charge that can still be drawn: too short a promise costs less than too long a one, and the knee of LiFePO4
+/// comes with less warning.
+const BAND_USABLE_LEAD: [f64; 3] = [0.1, 0.45, 0.9];
+const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.35, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -189,7 +191,7 @@ impl Estimator {
         }
         let mean = before.map_or(amps, |before| 0.5 * (before.amps() + amps));
         self.count(mean, seconds);
-        self.load.observe(amps, seconds);
+        self.load.observe(volts, amps, seconds);
         self.window.add(volts, amps, seconds, self.cell.label);
         let (quick, slow) = self.drawn.resistance;
         self.compensate(volts + amps * quick + self.window.amps_slow() * slow, seconds);
@@ -317,7 +319,7 @@ impl Estimator {
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
             },
-            BAND_USABLE,
+            if self.cell.is_lead() { BAND_USABLE_LEAD } else { BAND_USABLE_LITHIUM },
         )
     }
 
@@ -351,7 +353,7 @@ impl Estimator {
             current: last.current,
             compensated: self.compensated.map(Voltage::from_volts),
             soc,
-            time_to_empty: if known { self.time_left(self.drawn.usable, worst) } else { None },
+            time_to_empty: if known { self.time_left(worst) } else { None },
             basis,
             fault: self.fault,
         }
@@ -371,18 +373,22 @@ impl Estimator {
     }
 
     /// Time to empty at the present load.
-    fn time_left(&self, usable: [f64; 3], worst: f64) -> Option<TimeBand> {
-        self.time_band(usable, worst, self.load.amps())
-    }
-
-    /// How long such an amount of charge carries this current, which grows as the voltage falls.
-    fn time_band(&self, usable: [f64; 3], worst: f64, amps: f64) -> Option<TimeBand> {
+    fn time_left(&self, worst: f64) -> Option<TimeBand> {
+        let amps = self.load.amps();
         if amps <= 0.0 {
             return None;
         }
+        let hours = self.drawn.usable[1] / amps;
+        self.time_band(self.drawn.usable, worst, self.load.watts(hours))
+    }
+
+    /// How long such an amount of charge carries this power, W: the current grows as the voltage falls.
+    fn time_band(&self, usable: [f64; 3], worst: f64, watts: f64) -> Option<TimeBand> {
         let (out, into) = self.pending;
         let soc = self.drawn.soc[1];
-        let amps = Current::from_amps(amps * self.cell.table(soc) / self.cell.middle(soc));
+        let apart = self.load.volts() - self.cell.middle(2.0 * soc);
+        let volts = (self.cell.middle(soc) + apart.min(0.0)).max(self.cell.usual.empty.volts());
+        let amps = Current::from_amps(watts / volts);
         let lasts = |charge: f64| {
             let left = Charge::from_amp_hours((charge - out + into).max(0.0));
             left.lasts(amps).map(Seconds::from)
@@ -400,9 +406,8 @@ impl Estimator {
         if high - low > BAND_UNKNOWN || !load.is_finite() {
             return None;
         }
-        let volts = self.cell.table(self.drawn.soc[1]);
-        let amps = load.watts() / volts;
-        self.time_band(self.usable(amps.max(0.0)), 0.0, amps)
+        let amps = load.watts().max(0.0) / self.cell.table(self.drawn.soc[1]);
+        self.time_band(self.usable(amps), 0.0, load.watts())
     }
 
     /// Faults of the sensor or the settings that the readings give away.
@@ -451,10 +456,4 @@ fn restart(known: &Learned, off_for: Option<Duration>) -> Start {
     let hours = off.as_secs_f64() / 3600.0;
     let trust = 1.0 / (1.0 + hours / 24.0);
     Start::About { soc: soc.fraction(), spread: (spread + 0.02 * hours).min(0.3), trust }
-}
-impl Estimator {
-    /// debug
-    pub fn debug(&self) -> String {
-        format!("{} leak {:.4} T {:.0}", self.bank.debug(), self.leak, self.celsius)
-    }
 }
