@@ -18,7 +18,7 @@ pub mod error;
 mod nearest;
 mod parse;
 pub mod policy;
-mod text;
+pub(crate) mod text;
 
 pub use error::{ConfigError, Problem, What};
 pub use policy::Policy;

@@ -13,6 +13,18 @@ use super::state::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActionId(pub u32);
 
+/// Gives out numbers, each once.
+#[derive(Debug, Clone, Default)]
+pub struct Ids(u32);
+
+impl Ids {
+    /// The next one. After four thousand million actions they begin anew; no action lives that long.
+    pub const fn next(&mut self) -> ActionId {
+        self.0 = self.0.wrapping_add(1);
+        ActionId(self.0)
+    }
+}
+
 /// Something is to be done. `io` begins actions in the order in which they are listed. Those that bear an id end as
 /// an `Event::Outcome`.
 #[derive(Debug, Clone, PartialEq)]

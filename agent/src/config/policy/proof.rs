@@ -422,7 +422,7 @@ mod tests {
     fn a_budget_beyond_the_cut_off_names_what_is_needed_and_what_there_is() {
         let (key, text) = refused(|policy, _| policy.drain_budget = Duration::from_hours(12));
         assert_eq!(key, "policy.drain_budget");
-        assert!(text.contains("12 h 8 min are needed") && text.contains("after 6 h 0 min"), "{text}");
+        assert!(text.contains("12 h 8 min are needed") && text.contains("after 6 h 2 min"), "{text}");
         // A battery too small for the load: 45 % of 2 Ah at 4.2 A.
         let (key, _) = refused(|_, battery| battery.capacity = Charge::from_amp_hours(2.0));
         assert_eq!(key, "policy.drain_budget");

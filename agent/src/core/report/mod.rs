@@ -1,0 +1,124 @@
+//! What every supervisor is told, and when.
+//!
+//! At once: a stage, a floor, a reason, a fault, Docker or the rail. Soon: numbers that left their dead-bands,
+//! containers. Otherwise a heartbeat, whose rate follows the stage. Each supervisor has its own acknowledged base, so
+//! that the standby is always warm and a slow one hinders nobody.
+
+mod headline;
+mod link;
+mod slots;
+
+use protocol::message::{Goodbye, OrderOutcome};
+use protocol::{Report, Sequence, Uptime};
+
+use super::action::{Action, Outgoing};
+use super::event::SupervisorId;
+use super::shed::Shed;
+use headline::Headline;
+use link::Link;
+use slots::Slots;
+
+pub use headline::Present;
+
+/// All links.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    links: Vec<Link>,
+    slots: Slots,
+    /// Good-byes are said: nothing more is.
+    parted: bool,
+}
+
+impl Reporter {
+    /// For so many supervisors.
+    pub fn new(supervisors: usize) -> Self {
+        Self { links: vec![Link::default(); supervisors], slots: Slots::default(), parted: false }
+    }
+
+    fn link(&mut self, supervisor: SupervisorId) -> Option<&mut Link> {
+        self.links.get_mut(usize::from(supervisor.0))
+    }
+
+    /// Whether any supervisor is linked.
+    pub fn is_linked(&self) -> bool {
+        self.links.iter().any(|link| link.up)
+    }
+
+    /// A link stands.
+    pub fn up(&mut self, supervisor: SupervisorId) {
+        if let Some(link) = self.link(supervisor) {
+            link.rise();
+        }
+    }
+
+    /// A link is gone.
+    pub fn down(&mut self, supervisor: SupervisorId) {
+        if let Some(link) = self.link(supervisor) {
+            link.fall();
+        }
+    }
+
+    /// A report arrived there. A link that acknowledges what was never sent is closed.
+    pub fn acknowledged(&mut self, supervisor: SupervisorId, sequence: Sequence, actions: &mut Vec<Action>) {
+        if self.link(supervisor).is_some_and(|link| !link.acknowledged(sequence)) {
+            actions.push(Action::CloseLink { supervisor });
+        }
+    }
+
+    /// A full report is wanted there.
+    pub fn full_wanted(&mut self, supervisor: SupervisorId) {
+        if let Some(link) = self.link(supervisor) {
+            link.forget_base();
+        }
+    }
+
+    /// Answers an order.
+    pub fn answer(&self, supervisor: SupervisorId, outcome: OrderOutcome, actions: &mut Vec<Action>) {
+        if self.links.get(usize::from(supervisor.0)).is_some_and(|link| link.up) {
+            actions.push(Action::Send { supervisor, message: Outgoing::Outcome(outcome) });
+        }
+    }
+
+    /// Sends what is due. `report` makes the report without its containers; it is asked only when one is due.
+    pub fn drive(
+        &mut self,
+        now: Uptime,
+        present: &Present<'_>,
+        shed: &Shed,
+        report: impl Fn() -> Report,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.parted || !self.links.iter().any(|link| link.up && link.is_due(now, present)) {
+            return;
+        }
+        self.slots.refresh(shed);
+        let mut report = report();
+        report.containers = self.slots.reported(shed);
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if link.up && link.is_due(now, present) {
+                let supervisor = SupervisorId(index as u8);
+                link.send(now, supervisor, &report, Headline::of(present), &self.slots, actions);
+            }
+        }
+    }
+
+    /// Says good-bye to everybody; nothing more is said.
+    pub fn part(&mut self, goodbye: &Goodbye, actions: &mut Vec<Action>) {
+        for (index, _) in self.links.iter().enumerate().filter(|(_, link)| link.up) {
+            let message = Outgoing::Goodbye(goodbye.clone());
+            actions.push(Action::Send { supervisor: SupervisorId(index as u8), message });
+        }
+        self.parted = true;
+    }
+
+    /// The node did not leave after all: everybody is told anew.
+    pub fn stay(&mut self) {
+        self.parted = false;
+        self.links.iter_mut().for_each(Link::forget_base);
+    }
+
+    /// When the next report is due.
+    pub fn next_wake(&self, present: &Present<'_>) -> Option<Uptime> {
+        self.links.iter().filter(|_| !self.parted).filter_map(|link| link.next_wake(present)).min()
+    }
+}

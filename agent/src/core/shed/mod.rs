@@ -1,0 +1,387 @@
+//! Which containers run, and how much: Docker's state is steered towards what the stage wants.
+//!
+//! Declarative: what is seen ([`step::Seen`]) and what is wanted ([`wish::Wish`]) give the next change
+//! ([`step::next`]); nothing depends on how things came to be, so a crash, a restart of Docker or a person's hand is
+//! just another state to steer from. What we changed is written down first ([`ledger::Ledger`]), and given back exactly.
+//!
+//! One change at a time: a container's stop is asked for after the earlier one's outcome, so that the order holds and
+//! an SD card is not thrashed. A change that fails or does not show is retried with back-off, behind the others.
+
+mod cpu;
+mod label;
+pub(crate) mod ledger;
+mod retry;
+mod step;
+mod wish;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::report::ContainerState;
+use protocol::{Class, Stage, Uptime};
+
+use super::action::{Action, ActionId, ContainerChange, Ids, Warning};
+use super::event::{ActionError, ContainerId, ContainerSeen, ContainerStatus, DockerEvent};
+use super::state::Touched;
+use crate::config::Containers;
+use label::Settings;
+use ledger::Ledger;
+use retry::Retry;
+use step::{Seen, Step};
+use wish::Wish;
+
+/// After a change whose outcome is not known, what Docker shows may still be overtaken by it for this long.
+const UNCERTAIN: Duration = Duration::from_mins(1);
+/// No stop is hurried more than this.
+const STOP_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// What the reconciliation must know of the rest of the agent.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The stage to carry out.
+    pub stage: Stage,
+    /// The ledger's version that is on disk.
+    pub saved: u64,
+    /// The disk cannot be written for so long that acting unsaved is the lesser evil.
+    pub unsaved_is_allowed: bool,
+    /// By when everything should be stopped, where that presses.
+    pub deadline: Option<Uptime>,
+    /// The longest that a stop may take.
+    pub stop_max: Duration,
+}
+
+/// A container that Docker shows.
+#[derive(Debug, Clone)]
+struct Known {
+    name: String,
+    settings: Settings,
+    seen: Seen,
+    retry: Retry,
+    /// What Docker shows may be overtaken by a change that was asked for, until then.
+    uncertain_until: Uptime,
+}
+
+/// A change that was asked for.
+#[derive(Debug, Clone)]
+struct InFlight {
+    action: ActionId,
+    container: ContainerId,
+    step: Step,
+}
+
+/// All containers of the node.
+#[derive(Debug, Clone)]
+pub struct Shed {
+    config: Containers,
+    /// Whether the engine answers; `None` before it was ever heard.
+    up: Option<bool>,
+    known: BTreeMap<ContainerId, Known>,
+    /// The containers in the order in which they are shed.
+    order: Vec<ContainerId>,
+    ledger: Ledger,
+    in_flight: Option<InFlight>,
+    /// Something changed since the last look.
+    dirty: bool,
+    /// The stage of the last look.
+    stage: Stage,
+    /// Something is still to be done.
+    unfinished: bool,
+    /// A container resists.
+    troubled: bool,
+    /// When a waiting change may be tried.
+    next_try: Option<Uptime>,
+    /// Counts what a report may show.
+    version: u64,
+}
+
+/// One container, for reports.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// Docker's id.
+    pub id: &'a ContainerId,
+    /// Docker's name.
+    pub name: &'a str,
+    /// How much it matters.
+    pub class: Class,
+    /// What it does.
+    pub state: ContainerState,
+}
+
+impl Shed {
+    /// Begins in a stage, with what an earlier life wrote down.
+    pub fn new(config: &Containers, stage: Stage, ledger: BTreeMap<ContainerId, Touched>) -> Self {
+        Self {
+            config: config.clone(),
+            up: None,
+            known: BTreeMap::new(),
+            order: Vec::new(),
+            ledger: Ledger::new(ledger),
+            in_flight: None,
+            dirty: false,
+            stage,
+            unfinished: false,
+            troubled: false,
+            next_try: None,
+            version: 0,
+        }
+    }
+
+    /// Whether the engine answers.
+    pub fn is_up(&self) -> bool {
+        self.up == Some(true)
+    }
+
+    /// Whether Docker is silent, or a container resists: something for a person.
+    pub fn is_troubled(&self) -> bool {
+        self.up == Some(false) || self.troubled
+    }
+
+    /// Whether the engine was ever heard of, be it that it is down.
+    pub const fn is_heard(&self) -> bool {
+        self.up.is_some()
+    }
+
+    /// Whether nothing is left to do that could be done: all is as the stage wants it, or Docker does not answer.
+    pub fn is_done(&self) -> bool {
+        !self.is_up() || (!self.dirty && !self.unfinished && self.in_flight.is_none())
+    }
+
+    /// What is remembered, for the state file.
+    pub fn ledger(&self) -> BTreeMap<ContainerId, Touched> {
+        self.ledger.entries()
+    }
+
+    /// Changes with every change of the ledger.
+    pub const fn ledger_version(&self) -> u64 {
+        self.ledger.version()
+    }
+
+    /// The ledger's version in which something was last added.
+    pub const fn ledger_grown(&self) -> u64 {
+        self.ledger.grown()
+    }
+
+    /// Changes whenever [`Self::listed`] may have changed.
+    pub const fn version(&self) -> u64 {
+        self.version.wrapping_add(self.ledger.version())
+    }
+
+    /// How many containers there are.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    /// All containers, the most important first.
+    pub fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.order.iter().rev().filter_map(|id| {
+            let known = self.known.get(id)?;
+            let state = shown(known, self.ledger.touched(id));
+            Some(Listed { id, name: &known.name, class: known.settings.class, state })
+        })
+    }
+
+    /// Takes what Docker says.
+    pub fn docker(&mut self, now: Uptime, event: DockerEvent, actions: &mut Vec<Action>) {
+        match event {
+            DockerEvent::Down => {
+                if self.up != Some(false) {
+                    self.up = Some(false);
+                    self.version += 1;
+                }
+            }
+            DockerEvent::Containers(seen) => self.snapshot(now, seen, actions),
+        }
+    }
+
+    fn snapshot(&mut self, now: Uptime, all: Vec<ContainerSeen>, actions: &mut Vec<Action>) {
+        if self.up != Some(true) {
+            self.up = Some(true);
+            self.version += 1;
+        }
+        self.dirty = true;
+        let mut before = std::mem::take(&mut self.known);
+        let (mut newcomers, mut changed) = (false, false);
+        for seen in all {
+            let now_seen = Seen { status: seen.status, cpu: seen.cpu };
+            let known = match before.remove(&seen.id) {
+                Some(known) if known.name == seen.name => {
+                    changed |= known.seen != now_seen;
+                    Known { seen: now_seen, ..known }
+                }
+                _ => {
+                    newcomers = true;
+                    self.meet(&seen, now_seen, actions)
+                }
+            };
+            self.known.insert(seen.id, known);
+        }
+        let in_flight = self.in_flight.as_ref().map(|flight| &flight.container);
+        self.ledger.retain(|id| self.known.contains_key(id) || in_flight == Some(id));
+        if newcomers || !before.is_empty() {
+            self.sort();
+            changed = true;
+        }
+        self.version += u64::from(changed);
+        self.confirm(now);
+    }
+
+    /// A container that was not there before.
+    fn meet(&self, seen: &ContainerSeen, now_seen: Seen, actions: &mut Vec<Action>) -> Known {
+        let mut warnings = Vec::new();
+        let settings = label::read(seen, &self.config, &mut warnings);
+        actions.extend(warnings.into_iter().map(Action::Warn));
+        Known {
+            name: seen.name.clone(),
+            settings,
+            seen: now_seen,
+            retry: Retry::default(),
+            uncertain_until: Uptime::START,
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut all: Vec<(&ContainerId, &Known)> = self.known.iter().collect();
+        all.sort_by(|(_, a), (_, b)| {
+            step::shed_key(&a.settings, &a.name).cmp(&step::shed_key(&b.settings, &b.name))
+        });
+        self.order = all.into_iter().map(|(id, _)| id.clone()).collect();
+    }
+
+    /// Forgets the tries of what Docker shows as wanted, and what is no longer ours.
+    fn confirm(&mut self, now: Uptime) {
+        for (id, known) in &mut self.known {
+            let busy = self.in_flight.as_ref().is_some_and(|flight| flight.container == *id);
+            let touched = self.ledger.touched(id);
+            let wish = Wish::of(self.stage, &known.settings);
+            if !busy && now >= known.uncertain_until {
+                self.ledger.forget(id, step::forget(known.seen, touched, wish));
+            }
+            if step::next(known.seen, touched, wish, Duration::ZERO).is_none()
+                && known.seen.status != ContainerStatus::Transient
+            {
+                known.retry = Retry::default();
+            }
+        }
+    }
+
+    /// Takes the outcome of a container's change; `false` when the action is not one of these.
+    pub fn outcome(
+        &mut self,
+        now: Uptime,
+        action: ActionId,
+        result: &Result<(), ActionError>,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let Some(flight) = self.in_flight.take_if(|flight| flight.action == action) else { return false };
+        self.dirty = true;
+        let Some(known) = self.known.get_mut(&flight.container) else { return true };
+        match result {
+            Ok(()) => {
+                // Docker's next list will tell; until then the engine's word counts.
+                match flight.step.change {
+                    ContainerChange::SetCpu(cpu) => known.seen.cpu = cpu,
+                    ContainerChange::Pause => known.seen.status = ContainerStatus::Paused,
+                    ContainerChange::Unpause | ContainerChange::Start => {
+                        known.seen.status = ContainerStatus::Running;
+                    }
+                    ContainerChange::Stop { .. } => known.seen.status = ContainerStatus::Exited,
+                }
+                self.version += 1;
+            }
+            Err(ActionError::NotFound) => actions.push(Action::ListContainers),
+            Err(error) => {
+                known.uncertain_until = now + known.settings.stop_timeout + UNCERTAIN;
+                let what = format!("{} {}", flight.step.kind.verb(), known.name);
+                actions.push(Action::Warn(Warning::ActionFailed { what, why: error.to_string() }));
+                actions.push(Action::ListContainers);
+            }
+        }
+        true
+    }
+
+    /// Writes down what the stage will need, and asks for the next change if one may be made.
+    pub fn drive(&mut self, now: Uptime, terms: &Terms, ids: &mut Ids, actions: &mut Vec<Action>) {
+        if self.stage != terms.stage {
+            self.stage = terms.stage;
+            self.dirty = true;
+        }
+        let due = self.next_try.is_some_and(|next| next <= now);
+        if !(self.dirty || due || self.unfinished && self.in_flight.is_none() && self.next_try.is_none()) {
+            return;
+        }
+        if !self.is_up() {
+            return;
+        }
+        self.dirty = false;
+        self.next_try = None;
+        let chosen = self.look(now, terms);
+        let Some((id, step)) = chosen.filter(|_| self.in_flight.is_none()) else { return };
+        let Some(known) = self.known.get_mut(&id) else { return };
+        known.retry.tried(now, step.kind);
+        let action = ids.next();
+        let change = match step.change {
+            ContainerChange::Stop { timeout } => {
+                let left =
+                    terms.deadline.map_or(terms.stop_max, |deadline| deadline.since(now).min(terms.stop_max));
+                ContainerChange::Stop { timeout: timeout.min(left).max(STOP_TIMEOUT_MIN) }
+            }
+            change => change,
+        };
+        actions.push(Action::Container { id: action, container: id.clone(), change, stage: terms.stage });
+        self.in_flight = Some(InFlight { action, container: id, step });
+    }
+
+    /// One pass over all containers: what is to be written down, what is still to be done, what may be done now.
+    fn look(&mut self, now: Uptime, terms: &Terms) -> Option<(ContainerId, Step)> {
+        let (mut saving, mut restoring) = (None, None);
+        self.unfinished = false;
+        self.troubled = self.known.values().any(|known| known.retry.is_troubled());
+        for id in &self.order {
+            let Some(known) = self.known.get(id) else { continue };
+            if self.in_flight.as_ref().is_some_and(|flight| flight.container == *id) {
+                continue;
+            }
+            let wish = Wish::of(terms.stage, &known.settings);
+            let touched = self.ledger.touched(id);
+            let Some(step) = step::next(known.seen, touched, wish, known.settings.stop_timeout) else {
+                if now >= known.uncertain_until {
+                    self.ledger.forget(id, step::forget(known.seen, touched, wish));
+                }
+                continue;
+            };
+            self.unfinished = true;
+            self.ledger.remember(id, step.remember);
+            let on_disk = terms.unsaved_is_allowed || self.ledger.needs(id) <= terms.saved;
+            let not_before = known.retry.not_before(step.kind);
+            if not_before > now {
+                self.next_try = Some(self.next_try.map_or(not_before, |next| next.min(not_before)));
+            } else if on_disk {
+                // Shedding takes the first of the order, recovery the last.
+                let place = if step.saves { &mut saving } else { &mut restoring };
+                if place.is_none() || !step.saves {
+                    *place = Some((id, step));
+                }
+            }
+        }
+        let (id, step) = saving.or(restoring)?;
+        Some((id.clone(), step))
+    }
+
+    /// When a change that waits for its next try may be made.
+    pub const fn next_wake(&self) -> Option<Uptime> {
+        if self.in_flight.is_some() { None } else { self.next_try }
+    }
+}
+
+/// What a report says of a container.
+fn shown(known: &Known, touched: Touched) -> ContainerState {
+    match known.seen.status {
+        ContainerStatus::Running => match (touched.cpu_before, known.settings.cap) {
+            (Some(before), Some(cap)) if !cpu::alike(known.seen.cpu, before) => ContainerState::Capped(cap),
+            _ => ContainerState::Running,
+        },
+        ContainerStatus::Paused if touched.paused => ContainerState::Paused,
+        _ if touched.stopped => ContainerState::Stopped,
+        _ => ContainerState::Down,
+    }
+}
