@@ -77,7 +77,7 @@ fn config(inventory: &Inventory, docker: &Docker) -> Result<String, std::fmt::Er
         Ok(version) => writeln!(out, "# Docker {version} answers.\n")?,
         Err(why) => writeln!(out, "# Docker does not answer: {why}\n")?,
     }
-    writeln!(out, "# A supervisor to report to:\n# [[supervisor]]\n# address = \"127.0.0.1:7190\"\n")?;
+    writeln!(out, "# A supervisor to report to:\n# [[supervisor]]\n# address = \"127.0.0.1:7464\"\n")?;
     board(out, inventory)?;
     for trouble in &inventory.troubles {
         writeln!(out, "# could not be looked at: {}", trouble.replace('\n', " "))?;

@@ -1,14 +1,10 @@
 //! Which known word a misspelt one was meant to be.
 
-/// The known word nearest to `found`, if it is near enough that a person would agree.
+/// The known word nearest to `found`, if it is near enough that a person would agree: a slip or two, or a beginning.
 pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let limit = (found.chars().count() / 3).max(2);
-    known
-        .into_iter()
-        .map(|word| (distance(found, word), word))
-        .filter(|&(distance, word)| distance <= limit && distance < word.chars().count())
-        .min()
-        .map(|(_, word)| word.to_owned())
+    let limit = (found.chars().count() / 3).max(1);
+    let near = |word: &&str| (found.len() >= 3 && word.starts_with(found)) || distance(found, word) <= limit;
+    known.into_iter().filter(near).min_by_key(|word| distance(found, word)).map(str::to_owned)
 }
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour (optimal string alignment).
@@ -45,6 +41,7 @@ mod tests {
         assert_eq!(nearest("cut_off", known).as_deref(), Some("cutoff"));
         assert_eq!(nearest("load-max", known).as_deref(), Some("load_max"));
         assert_eq!(nearest("voltage", known), None, "nothing looks like it");
+        assert_eq!(nearest("volt", ["hold", "voltage"]).as_deref(), Some("voltage"), "a beginning");
         assert_eq!(nearest("x", ["on"]), None, "a wholly different word is no slip");
     }
 }

@@ -1,8 +1,7 @@
 //! What the engine lists, in the core's terms.
 //!
-//! The client's enums are strict: one container in a state, or with a setting, that a newer engine invented would fail
-//! the whole list. Then the list is asked for state by state, and a container that cannot be read is left out (and so
-//! left alone), the rest is kept safe as ever.
+//! The client's enums are strict: one container in a state that a newer engine invented would fail the whole list. Then
+//! the list is asked for state by state, and the odd one is left out (and so left alone), the rest is kept safe as ever.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -76,16 +75,12 @@ async fn list(docker: &Docker, state: Option<&str>) -> Result<Vec<ContainerSumma
     docker.list_containers(Some(options.build())).await
 }
 
+/// All containers in the states that are known. One that cannot be read even so fails the list: a list that leaves out
+/// what we changed would look as if it were gone.
 async fn state_by_state(docker: &Docker) -> Result<Vec<ContainerSummary>, Error> {
     let mut summaries = Vec::new();
     for state in STATES {
-        match list(docker, Some(state)).await {
-            Ok(some) => summaries.extend(some),
-            Err(Error::JsonDataError { message, .. }) => {
-                warn!("containers that are {state} cannot be read, and are left alone: {message}");
-            }
-            Err(error) => return Err(error),
-        }
+        summaries.extend(list(docker, Some(state)).await?);
     }
     Ok(summaries)
 }

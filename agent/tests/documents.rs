@@ -1,0 +1,86 @@
+//! The documents keep to the code: configs that they print are accepted, files that they name exist.
+
+#![allow(clippy::disallowed_methods, reason = "tests touch files: that is what they are for")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use agent::config::Config;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// All documents of the project, with their place.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    for folder in ["", "docs", "deploy"] {
+        for entry in fs::read_dir(root().join(folder)).expect("the folder") {
+            let file = entry.expect("an entry").path();
+            if file.extension().is_some_and(|extension| extension == "md") {
+                let text = fs::read_to_string(&file).expect("a text");
+                files.push((file, text));
+            }
+        }
+    }
+    assert!(files.len() >= 8, "only {} documents were found", files.len());
+    files
+}
+
+/// The fenced blocks of a language.
+fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_agent_config_that_is_printed_or_shipped_is_accepted() {
+    let shipped = root().join("deploy/agent.toml");
+    let mut configs = vec![(shipped.clone(), fs::read_to_string(shipped).expect("a text"))];
+    for (file, text) in documents() {
+        let whole = blocks(&text, "toml").into_iter().filter(|block| block.starts_with("[node]"));
+        configs.extend(whole.map(|block| (file.clone(), block.to_owned())));
+    }
+    assert!(configs.len() >= 3, "only {} configs were found", configs.len());
+    for (file, text) in configs {
+        if let Err(error) = Config::parse(&text, &file) {
+            panic!("{text}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn a_shipped_config_switches_nothing_off_before_somebody_has_watched_it() {
+    let file = root().join("deploy/agent.toml");
+    let config = Config::parse(&fs::read_to_string(&file).expect("a text"), &file).expect("accepted");
+    assert_eq!(config.halt.power_off, agent::config::PowerOffBy::None);
+    assert_eq!(config.supervisors, []);
+}
+
+/// A path of this tree, as documents write it: in backticks, or as a link's target.
+fn named_paths(text: &str) -> Vec<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let path = |word: &&str| {
+        let known = ["agent/", "protocol/", "hardware/", "supervisor/", "tests/", "docs/", "deploy/", ".ci/"];
+        let plain = !word.contains(|c: char| c.is_whitespace() || "<>*{}$".contains(c));
+        plain && known.iter().any(|folder| word.starts_with(folder))
+    };
+    quoted.filter(path).chain(linked.filter(|target| !target.contains("://"))).collect()
+}
+
+#[test]
+fn every_file_that_a_document_names_exists() {
+    let mut tried = 0;
+    for (file, text) in documents() {
+        let here = file.parent().expect("a folder");
+        // Blocks of code have paths of other machines in them.
+        let prose: String = text.split("```").step_by(2).collect();
+        for path in named_paths(&prose) {
+            let found = root().join(path).exists() || here.join(path).exists();
+            assert!(found, "{} names {path}, which is not there", file.display());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 50, "only {tried} paths were found");
+}
