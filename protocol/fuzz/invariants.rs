@@ -1,9 +1,10 @@
 //! What must hold for any bytes at all: one function for each decoder, which panics where it does not.
 //!
-//! libFuzzer drives them (`tests/fuzz/run`); the tests below hand them the golden bytes, whole, cut and damaged, so
-//! that `cargo test` alone already walks every decoder.
+//! libFuzzer drives them (`protocol/fuzz/run`); `protocol/tests/hostile_bytes.rs` hands them the golden bytes, whole, cut
+//! and damaged, so that `cargo test` alone already walks every decoder.
 
-#![expect(clippy::expect_used, reason = "a panic is how a fuzz target reports")]
+#![allow(clippy::expect_used, reason = "a panic is how a fuzz target reports")]
+#![allow(dead_code, reason = "each target uses its own part")]
 
 use std::sync::LazyLock;
 
@@ -12,10 +13,10 @@ use protocol::frame::{MESSAGE_BYTES_MAX, serial, stream};
 use protocol::{AgentMessage, Report, SupervisorMessage, delta};
 
 /// The golden bytes of version 1: known reports here, seeds for the fuzzer.
-const GOLDEN: &str = include_str!("../../../protocol/tests/golden_v1.txt");
+const GOLDEN: &str = include_str!("../tests/golden_v1.txt");
 
 /// The first byte says how the others are cut into reads; any cut must yield the same messages and the same error.
-pub fn stream(data: &[u8]) {
+pub(crate) fn stream(data: &[u8]) {
     let Some((&cut, bytes)) = data.split_first() else { return };
     let whole = stream_messages(bytes, bytes.len());
     assert_eq!(whole, stream_messages(bytes, usize::from(cut)), "in reads of {cut} bytes");
@@ -47,7 +48,7 @@ fn stream_messages(bytes: &[u8], read_size: usize) -> (Vec<Vec<u8>>, Result<bool
 }
 
 /// As [`stream()`]; and whatever came before, an intact frame is delivered.
-pub fn serial(data: &[u8]) {
+pub(crate) fn serial(data: &[u8]) {
     let Some((&cut, noise)) = data.split_first() else { return };
     let mut frame = [0; 64];
     let length = serial::encode(b"intact", &mut frame).expect("it fits");
@@ -77,7 +78,7 @@ fn serial_messages(bytes: &[u8], read_size: usize) -> (Vec<Vec<u8>>, serial::Sta
 }
 
 /// What decodes can be encoded, and decodes to the same again.
-pub fn agent_message(data: &[u8]) {
+pub(crate) fn agent_message(data: &[u8]) {
     let Ok(message) = AgentMessage::decode(data) else { return };
     let mut out = [0; MESSAGE_BYTES_MAX];
     let length = message.encode(&mut out).expect("what was decoded can be encoded");
@@ -89,7 +90,7 @@ pub fn agent_message(data: &[u8]) {
 }
 
 /// What decodes can be encoded, and decodes to the same again.
-pub fn supervisor_message(data: &[u8]) {
+pub(crate) fn supervisor_message(data: &[u8]) {
     let Ok(message) = SupervisorMessage::decode(data) else { return };
     let mut out = [0; MESSAGE_BYTES_MAX];
     let length = message.encode(&mut out).expect("what was decoded can be encoded");
@@ -99,7 +100,7 @@ pub fn supervisor_message(data: &[u8]) {
 
 /// The first byte chooses a base, the others are changes to it: what they lead to can be reached by changes of ours
 /// too, and left again.
-pub fn delta(data: &[u8]) {
+pub(crate) fn delta(data: &[u8]) {
     static BASES: LazyLock<Vec<Report>> = LazyLock::new(known_reports);
     let Some((&choice, changes)) = data.split_first() else { return };
     let base = &BASES[usize::from(choice) % BASES.len()];
@@ -113,7 +114,7 @@ pub fn delta(data: &[u8]) {
 }
 
 /// The reports among the golden bytes.
-fn known_reports() -> Vec<Report> {
+pub(crate) fn known_reports() -> Vec<Report> {
     let reports: Vec<_> = golden("agent")
         .iter()
         .filter_map(|bytes| match AgentMessage::decode(bytes) {
@@ -126,7 +127,7 @@ fn known_reports() -> Vec<Report> {
 }
 
 /// The golden bytes of one kind.
-fn golden(kind: &str) -> Vec<Vec<u8>> {
+pub(crate) fn golden(kind: &str) -> Vec<Vec<u8>> {
     let from_hex = |hex: &str| {
         (0..hex.len() / 2)
             .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("golden bytes are hex"))
@@ -134,56 +135,4 @@ fn golden(kind: &str) -> Vec<Vec<u8>> {
     };
     let lines = GOLDEN.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     lines.filter(|words| words[0] == kind && words.len() == 3).map(|words| from_hex(words[2])).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every seed as it is, cut at every place, with every byte damaged, with something behind.
-    fn walk(kind: &str, head: &[u8], check: fn(&[u8])) {
-        let seeds = golden(kind);
-        assert!(!seeds.is_empty(), "no golden bytes of {kind}");
-        for seed in seeds {
-            let seed = [head, &seed].concat();
-            check(&seed);
-            check(&[&seed[..], &[0]].concat());
-            for at in 0..seed.len() {
-                check(&seed[..at]);
-                for flip in [0x01, 0x80, 0xff] {
-                    let mut damaged = seed.clone();
-                    damaged[at] ^= flip;
-                    check(&damaged);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn known_streams_cut_and_damaged() {
-        walk("stream", &[3], stream);
-    }
-
-    #[test]
-    fn known_serial_lines_cut_and_damaged() {
-        walk("serial", &[5], serial);
-    }
-
-    #[test]
-    fn known_messages_of_agents_cut_and_damaged() {
-        walk("agent", &[], agent_message);
-    }
-
-    #[test]
-    fn known_messages_of_supervisors_cut_and_damaged() {
-        walk("supervisor", &[], supervisor_message);
-    }
-
-    #[test]
-    fn known_changes_cut_and_damaged_on_every_base() {
-        for base in 0..u8::try_from(known_reports().len()).unwrap() {
-            walk("delta", &[base], delta);
-            walk("delta-to-bare", &[base], delta);
-        }
-    }
 }

@@ -1,5 +1,0 @@
-//! libFuzzer target: the serial decoder. What is asserted stands in the library.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::serial(data));
