@@ -62,7 +62,7 @@ impl Belief {
     /// Of a battery never seen: most hold what the label says, some are old.
     pub(super) fn fresh(offset_spread: f64) -> Self {
         Self {
-            sizes: [0.55, 0.93, 0.98, 0.99, 1.0, 1.008, 1.017, 1.028, 1.1],
+            sizes: [0.55, 0.92, 0.977, 0.989, 1.0, 1.01, 1.022, 1.042, 1.1],
             offset: (0.0, offset_spread),
             resistance: (1.0, 1.0, 0.5),
             end: (0.0, 1.0),
@@ -180,6 +180,22 @@ impl Bank {
             one.log_weight += gain.apply(&mut one.errors, view.volts, expected, steep * steep, holds);
         }
         self.settle();
+    }
+
+    /// How far the voltage lies off the datasheet at the charge that the hypotheses believe in, on their mean, V.
+    pub(super) fn surprise(&self, cell: &Cell, view: &View) -> f64 {
+        let factor = cell.resistance * cell.resistance_factor(view.celsius);
+        let end = cell.end(view.amps.max(0.0) / cell.label, view.celsius);
+        let (expected, _) = self.mean(|one| {
+            let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor;
+            cell.voltage(one.soc, one.shape, end) - drop
+        });
+        view.volts - expected
+    }
+
+    /// The voltmeter itself may be this far off, V.
+    pub(super) fn doubt_voltmeter(&mut self, volts: f64) {
+        self.drift.loosen_steady(volts);
     }
 
     /// The resistance as seen in quick changes of the current, in parts of the datasheet's, with its variance.

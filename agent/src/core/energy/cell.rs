@@ -67,6 +67,16 @@ impl Cell {
         self.is_lead() || volts < PLATEAU + 0.3
     }
 
+    /// How much above the equation a battery stands that is nearly full, V: the equation ends at the plateau's foot.
+    pub(super) fn top_bias(&self) -> f64 {
+        if self.is_lead() { 0.0 } else { 0.15 }
+    }
+
+    /// So much below full (parts of the capacity) the last charge shows no more.
+    pub(super) fn top_ends(&self) -> f64 {
+        if self.is_lead() { 0.0 } else { 0.04 }
+    }
+
     /// How much more it resists at this temperature than at 25 C.
     pub(super) fn resistance_factor(&self, celsius: f64) -> f64 {
         let below = (25.0 - celsius).clamp(-20.0, 50.0);

@@ -92,6 +92,11 @@ impl Drift {
         Gain { by, variance, row, noise }
     }
 
+    /// The steady offset may be this much larger than was thought, V.
+    pub(super) fn loosen_steady(&mut self, volts: f64) {
+        self.covariance[STEADY][STEADY] += volts * volts;
+    }
+
     /// The steady offset's standard deviation, V.
     pub(super) fn steady_spread(&self) -> f64 {
         sqrt(self.covariance[STEADY][STEADY].max(0.0))

@@ -56,6 +56,7 @@ pub(super) struct Suspect {
     amps_amps: f64,
     volts_amps: f64,
     still: Still,
+    most: f64,
     clipped: Option<f64>,
     gathered: (f64, f64),
 }
@@ -101,6 +102,7 @@ impl Suspect {
     }
 
     fn watch_clip(&mut self, volts: f64, amps: f64) {
+        self.most = self.most.max(amps.abs());
         let still = &mut self.still;
         if (amps - still.amps).abs() > 1e-9 {
             *still = Still { amps, readings: 1, volts_low: volts, volts_high: volts };
@@ -110,8 +112,9 @@ impl Suspect {
         still.volts_low = still.volts_low.min(volts);
         still.volts_high = still.volts_high.max(volts);
         let moves = still.volts_high - still.volts_low > 0.008;
-        let near = |scale: &f64| (amps.abs() / scale - 1.0).abs() < 0.004;
-        if still.readings >= 12 && moves && FULL_SCALES.iter().any(near) {
+        let near = |scale: &f64| (amps.abs() / scale - 1.0).abs() < 0.0006;
+        let end = amps.abs() >= self.most && FULL_SCALES.iter().any(near);
+        if still.readings >= 12 && moves && end {
             self.clipped = Some(amps);
         }
     }
@@ -131,9 +134,9 @@ impl Suspect {
         self.alike() > ALIKE
     }
 
-    /// Whether the current's sign is the right one.
-    pub(super) fn is_upright(&self) -> bool {
-        self.alike() < -ALIKE
+    /// Whether this current stands at the end of the range: what flows beyond it is not seen.
+    pub(super) fn is_at_end(&self, amps: f64) -> bool {
+        self.clipped.is_some_and(|limit| limit * amps > 0.0 && amps.abs() >= 0.999 * limit.abs())
     }
 
     /// Correlation of the changes of voltage and current; 0 while too few were seen.
