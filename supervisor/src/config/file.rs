@@ -288,7 +288,10 @@ fn prove_stages_apart(plan: &PlanSettings, prove: &Prover<'_>) -> Result<(), Con
     Err(prove.contradiction(
         "plan.lead_points",
         plan.lead_points.to_string(),
-        format!("the {gap} points between two stages, of which the turns take {}", plan.stagger_points_max),
+        format!(
+            "the {gap:.0} points between two stages, of which the turns take {}",
+            plan.stagger_points_max
+        ),
         "lead and turns together must fit between two stages",
     ))
 }

@@ -62,11 +62,11 @@ pub struct Places {
 }
 
 impl Places {
-    /// The system's own places, as a service has them.
+    /// The system's own places, as a service has them: apart from the agent's, which belong to root.
     pub fn of_system() -> Self {
         Self {
-            data: PathBuf::from("/var/lib/heliostat"),
-            socket: PathBuf::from("/run/heliostat/supervisor.sock"),
+            data: PathBuf::from("/var/lib/heliostat-supervisor"),
+            socket: PathBuf::from("/run/heliostat-supervisor/supervisor.sock"),
         }
     }
 

@@ -21,8 +21,8 @@ fn an_empty_file_serves_this_host_only() {
     let config = parse("").unwrap();
     assert_eq!(config.listen, LISTEN_DEFAULT.parse().unwrap());
     assert!(config.listen.ip().is_loopback());
-    assert_eq!(config.journal_path(), Path::new("/var/lib/heliostat/journal.db"));
-    assert_eq!(config.socket, Path::new("/run/heliostat/supervisor.sock"));
+    assert_eq!(config.journal_path(), Path::new("/var/lib/heliostat-supervisor/journal.db"));
+    assert_eq!(config.socket, Path::new("/run/heliostat-supervisor/supervisor.sock"));
     assert_eq!(config.settings, crate::core::Settings::default());
 }
 

@@ -268,15 +268,20 @@ impl Supervisor {
         Scene { fleet, orders, paces, settings, now }
     }
 
-    /// Makes a plan, lets the veto judge each step, and takes those that pass.
+    /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes.
     fn plan(&mut self, now: Uptime, actions: &mut Vec<Action>) {
-        let (steps, crossings) = planner::plan(self.scene(now), &self.crossings);
+        let (choices, crossings) = planner::plan(self.scene(now), &self.crossings);
         self.crossings = crossings;
         let mut plan = None;
-        for step in steps {
-            match safety::check(self.scene(now), &step) {
-                Ok(()) => self.take(now, &step, &mut plan, actions),
-                Err(veto) => self.veto(now, &step, veto, actions),
+        for choice in choices {
+            for step in choice {
+                match safety::check(self.scene(now), &step) {
+                    Ok(()) => {
+                        self.take(now, &step, &mut plan, actions);
+                        break;
+                    }
+                    Err(veto) => self.veto(now, &step, veto, actions),
+                }
             }
         }
         if let Some(id) = plan {

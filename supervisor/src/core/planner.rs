@@ -190,9 +190,12 @@ pub(crate) fn outlook(node: &Node, ordered: Stage, turn: &Turn) -> Outlook {
     }
 }
 
+/// Steps of which the first that the veto lets pass is taken.
+pub(crate) type Choice = Vec<Step>;
+
 /// The next steps for the whole fleet, and the crossings to hand in next time.
-pub(crate) fn plan(scene: Scene<'_>, before: &Crossings) -> (Vec<Step>, Crossings) {
-    let mut steps = Vec::new();
+pub(crate) fn plan(scene: Scene<'_>, before: &Crossings) -> (Vec<Choice>, Crossings) {
+    let mut choices = Vec::new();
     let mut crossings = Crossings::new();
     for supply in scene.fleet.supplies() {
         let estimate = supply::estimate(scene.fleet, &supply, &scene.settings.plan, scene.now);
@@ -202,9 +205,9 @@ pub(crate) fn plan(scene: Scene<'_>, before: &Crossings) -> (Vec<Step>, Crossing
             crossings.insert(node.name.clone(), crossing(scene, node, turn, estimate.as_ref(), old));
         }
         let supply_plan = SupplyPlan { scene, supply: &supply, turns, estimate: estimate.as_ref() };
-        supply_plan.steps(&crossings, &mut steps);
+        supply_plan.choose(&crossings, &mut choices);
     }
-    (steps, crossings)
+    (choices, crossings)
 }
 
 /// Brings a node's crossings up to date.
@@ -244,13 +247,14 @@ struct SupplyPlan<'a> {
 
 impl SupplyPlan<'_> {
     /// First what holds and saves; only when nothing has to, what spends.
-    fn steps(&self, crossings: &Crossings, steps: &mut Vec<Step>) {
-        let before = steps.len();
-        steps.extend(self.holds());
-        steps.extend(self.save(crossings));
-        if steps.len() == before {
-            steps.extend(self.wake(crossings).or_else(|| self.spend(crossings)));
+    fn choose(&self, crossings: &Crossings, choices: &mut Vec<Choice>) {
+        let (holds, save) = (self.holds(), self.save(crossings));
+        if holds.is_empty() && save.is_empty() {
+            let wake = self.wake(crossings);
+            choices.push(wake.map_or_else(|| self.spend(crossings), |step| vec![step]));
         }
+        choices.extend(holds.into_iter().map(|step| vec![step]));
+        choices.push(save);
     }
 
     /// Whether a crossing has held long enough.
@@ -275,54 +279,56 @@ impl SupplyPlan<'_> {
             .collect()
     }
 
-    /// The next node to save: who is least careful so far, and among those whose turn is first.
-    fn save(&self, crossings: &Crossings) -> Option<Step> {
+    /// Who may save next: who is least careful so far first, and among those whose turn is first.
+    fn save(&self, crossings: &Crossings) -> Choice {
         let plan = &self.scene.settings.plan;
         let pace = self.scene.paces.get(self.supply);
-        if pace.last_save.is_some_and(|at| self.scene.now.since(at) < plan.shed_dwell) {
-            return None;
-        }
-        let estimate = self.estimate?;
-        self.turns
+        let too_soon = pace.last_save.is_some_and(|at| self.scene.now.since(at) < plan.shed_dwell);
+        let Some(estimate) = self.estimate.filter(|_| !too_soon) else { return Choice::new() };
+        let crossed = |node: &Node| crossings.get(&node.name).and_then(|crossing| crossing.save);
+        let mut candidates: Vec<_> = self
+            .turns
             .iter()
-            .filter(|(node, _)| node.reachable())
-            .filter(|(node, _)| {
-                self.held(crossings.get(&node.name).and_then(|crossing| crossing.save), plan.shed_hold)
-            })
+            .filter(|(node, _)| node.reachable() && self.held(crossed(node), plan.shed_hold))
             .filter_map(|(node, turn)| {
                 let (asked, reason) = turn.asked(estimate)?;
                 let at = self.scene.orders.stage(&node.name).max(node.floor());
                 (asked > at).then_some((at, node, turn, reason))
             })
-            .min_by_key(|(at, _, turn, _)| (*at, turn.place))
-            .map(|(at, node, turn, reason)| {
-                let to = at.climb();
-                let reason = turn.asked_for(to, estimate).unwrap_or(reason);
-                self.step(node, Change::Save { to, reason })
-            })
+            .collect();
+        candidates.sort_by_key(|(at, _, turn, _)| (*at, turn.place));
+        let step = |(at, node, turn, reason): (Stage, &&Node, &Turn, OrderReason)| {
+            let to = at.climb();
+            let reason = turn.asked_for(to, estimate).unwrap_or(reason);
+            self.step(node, Change::Save { to, reason })
+        };
+        candidates.into_iter().map(step).collect()
     }
 
-    /// The next node to spend more: who is most careful, and among those whose turn to save came last.
-    fn spend(&self, crossings: &Crossings) -> Option<Step> {
-        let plan = &self.scene.settings.plan;
+    /// Who may spend more next: who is most careful first, and among those whose turn to save came last.
+    fn spend(&self, crossings: &Crossings) -> Choice {
         if !self.pace_allows_recovery() {
-            return None;
+            return Choice::new();
         }
-        self.turns
+        let crossed = |node: &Node| crossings.get(&node.name).and_then(|crossing| crossing.spend);
+        let mut candidates: Vec<_> = self
+            .turns
             .iter()
             .filter_map(|(node, turn)| {
                 let ordered = self.scene.orders.stage(&node.name);
-                let since = crossings.get(&node.name).and_then(|crossing| crossing.spend).map(|(_, at)| at);
+                let since = crossed(node).map(|(_, at)| at);
                 let ready = node.reachable()
                     && ordered > Stage::Normal
                     && node.floor() < ordered
-                    && self.held(since, plan.recover_hold);
+                    && self.held(since, self.scene.settings.plan.recover_hold);
                 ready.then_some((ordered, node, turn))
             })
-            .max_by_key(|(ordered, _, turn)| (*ordered, turn.place))
-            .map(|(ordered, node, _)| {
-                self.step(node, Change::Spend { to: ordered.descend(), reason: OrderReason::EnoughEnergy })
-            })
+            .collect();
+        candidates.sort_by_key(|(ordered, _, turn)| std::cmp::Reverse((*ordered, turn.place)));
+        let step = |(ordered, node, _): (Stage, &&Node, &Turn)| {
+            self.step(node, Change::Spend { to: ordered.descend(), reason: OrderReason::EnoughEnergy })
+        };
+        candidates.into_iter().map(step).collect()
     }
 
     /// The next parked node to wake, through the first node that may have a switch for it.

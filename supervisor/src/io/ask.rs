@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum AskError {
     /// Nobody listens on the socket.
     #[error(
-        "no supervisor answers on {path} ({source})\n\
+        "no supervisor answers on {path} ({cause})\n\
          start one with: heliostat serve   (or name its socket: --socket PATH)",
         path = path.display()
     )]
@@ -23,29 +23,29 @@ pub enum AskError {
         /// The socket.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The socket may not be opened.
-    #[error("{path} may not be opened: {source}\ntry it with sudo, or join the socket's group", path = path.display())]
+    #[error("{path} may not be opened: {cause}\ntry it with sudo, or join the socket's group", path = path.display())]
     Forbidden {
         /// The socket.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The connection broke, or took too long.
-    #[error("the supervisor on {path} did not answer: {source}", path = path.display())]
+    #[error("the supervisor on {path} did not answer: {cause}", path = path.display())]
     Broken {
         /// The socket.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The answer is none that this program knows.
-    #[error("the supervisor's answer is not understood (another version?): {source}")]
+    #[error("the supervisor's answer is not understood (another version?): {cause}")]
     Strange {
         /// Why.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
 }
 
@@ -66,10 +66,10 @@ impl Asker {
         let path = path.to_owned();
         match UnixStream::connect(&path) {
             Ok(connection) => Ok(Self { path, connection: BufReader::new(connection) }),
-            Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
-                Err(AskError::Forbidden { path, source })
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                Err(AskError::Forbidden { path, cause })
             }
-            Err(source) => Err(AskError::NotRunning { path, source }),
+            Err(cause) => Err(AskError::NotRunning { path, cause }),
         }
     }
 
@@ -86,14 +86,14 @@ impl Asker {
             line.push(b'\n');
             connection.write_all(&line)
         };
-        if let Err(source) = ask(self.connection.get_mut()) {
-            return Err(AskError::Broken { path: self.path.clone(), source });
+        if let Err(cause) = ask(self.connection.get_mut()) {
+            return Err(AskError::Broken { path: self.path.clone(), cause });
         }
         match self.read() {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => {
-                let source = io::Error::from(io::ErrorKind::UnexpectedEof);
-                Err(AskError::Broken { path: self.path.clone(), source })
+                let cause = io::Error::from(io::ErrorKind::UnexpectedEof);
+                Err(AskError::Broken { path: self.path.clone(), cause })
             }
             Err(error) => Err(error),
         }
@@ -105,8 +105,8 @@ impl Asker {
     ///
     /// [`AskError::Broken`] or [`AskError::Strange`].
     pub fn next(&mut self) -> Result<Option<Answer>, AskError> {
-        if let Err(source) = self.connection.get_mut().set_read_timeout(None) {
-            return Err(AskError::Broken { path: self.path.clone(), source });
+        if let Err(cause) = self.connection.get_mut().set_read_timeout(None) {
+            return Err(AskError::Broken { path: self.path.clone(), cause });
         }
         self.read()
     }
@@ -115,8 +115,8 @@ impl Asker {
         let mut line = String::new();
         match self.connection.read_line(&mut line) {
             Ok(0) => Ok(None),
-            Ok(_) => serde_json::from_str(&line).map(Some).map_err(|source| AskError::Strange { source }),
-            Err(source) => Err(AskError::Broken { path: self.path.clone(), source }),
+            Ok(_) => serde_json::from_str(&line).map(Some).map_err(|cause| AskError::Strange { cause }),
+            Err(cause) => Err(AskError::Broken { path: self.path.clone(), cause }),
         }
     }
 }

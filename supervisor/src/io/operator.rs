@@ -146,12 +146,12 @@ pub enum SocketError {
         path: PathBuf,
     },
     /// The folder or the file does not allow it.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {cause}", path = path.display())]
     Io {
         /// The socket.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -161,7 +161,7 @@ pub enum SocketError {
 ///
 /// When another supervisor listens there, or the file system refuses.
 pub(super) async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
-    let io = |source| SocketError::Io { path: path.to_owned(), source };
+    let io = |cause| SocketError::Io { path: path.to_owned(), cause };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io)?;
     }

@@ -26,12 +26,12 @@ const LINGERING_MAX: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The operators' socket cannot be opened.
     #[error("operators' socket {0}")]
@@ -53,7 +53,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let socket = operator::bind(&config.socket).await?;
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|source| RunError::Listen { address: config.listen, source })?;
+        .map_err(|cause| RunError::Listen { address: config.listen, cause })?;
     let listen = listener.local_addr().map_or_else(|_| config.listen.to_string(), |bound| bound.to_string());
     let (states, journal_states) = mpsc::unbounded_channel();
     let (journal, kept) = Journal::open(&config.journal_path(), config.journal_rows_max, states)?;

@@ -48,7 +48,7 @@ fn the_number_of_rows_is_bounded_and_the_newest_stay() {
 fn a_query_narrows_by_number_time_and_node() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("journal.db"), 100).unwrap();
-    for number in 1..=6 {
+    for number in 1..=6u64 {
         store.append(Timestamp::from_millis(number.cast_signed() * 1000), &record(number)).unwrap();
     }
     let ids = |query| -> Vec<i64> { store.read(&query).unwrap().iter().filter_map(|e| e.id).collect() };

@@ -1,0 +1,55 @@
+//! A quantity with its 80 % band, and the normal distribution behind it.
+
+use serde::Serialize;
+
+/// One time in ten it is below `low`, one time in ten above `high`, as often above as below `best`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Band<T> {
+    /// 10th percentile.
+    pub low: T,
+    /// Median.
+    pub best: T,
+    /// 90th percentile.
+    pub high: T,
+}
+
+/// A probability, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Chance(f64);
+
+impl Chance {
+    /// From a fraction, held to 0..=1; what is no number has no chance.
+    pub const fn from_fraction(fraction: f64) -> Self {
+        if fraction > 0.0 { Self(fraction.min(1.0)) } else { Self(0.0) }
+    }
+
+    /// 0 to 1.
+    pub const fn fraction(self) -> f64 {
+        self.0
+    }
+
+    /// 0 to 100.
+    pub const fn percent(self) -> f64 {
+        self.0 * 100.0
+    }
+}
+
+/// The weights of the 10th, 50th and 90th percentile that give mean and variance of a moderately skewed quantity
+/// (Swanson's rule: Hurst, Brown and Swanson, AAPG Bulletin 84, 2000).
+pub(super) const SWANSON: [f64; 3] = [0.3, 0.4, 0.3];
+
+/// How likely a normal quantity is above zero.
+pub(super) fn chance_above_zero(mean: f64, spread: f64) -> Chance {
+    Chance::from_fraction(0.5 * libm::erfc(-mean / (spread.max(1e-9) * core::f64::consts::SQRT_2)))
+}
+
+/// A percentile of numbers in ascending order, by linear interpolation; `None` of none.
+pub(super) fn percentile(sorted: &[f64], part: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    // (n + 1) * part, the estimate that is right on average for few numbers (Weibull).
+    let place = ((sorted.len() + 1) as f64 * part - 1.0).clamp(0.0, last as f64);
+    let under = libm::floor(place) as usize;
+    let (low, high) = (sorted.get(under)?, sorted.get((under + 1).min(last))?);
+    Some(low + (high - low) * (place - under as f64))
+}

@@ -1,0 +1,150 @@
+//! The present day as it is seen: half-hour by half-hour, until it is over and can be learned from.
+
+use std::time::Duration;
+
+use protocol::{Energy, Power};
+
+use super::clouds::{FADE, Today};
+use super::outlook::Foretold;
+use super::profile::{Profile, Seen, bin_of};
+use super::sun::{Angle, Irradiance};
+
+/// A half-hour counts when at least this part of it was seen ...
+const COVERED: f64 = 0.6;
+/// ... and no more than this part of that was curtailed.
+const CURTAILED: f64 = 0.1;
+/// Half an hour's light below this (in hours of full sun) is too little to tell anything from.
+const LIGHT_MIN: f64 = 0.01;
+/// Light that counts fully as an observation of the sky, as part of full sun.
+const LIGHT_FULL: f64 = 0.3;
+/// Hour angles, in degrees, at which the rest of the day is foretold to be scored: 9, 11 and 13 o'clock by the sun.
+const CHECKPOINTS: [f64; 3] = [-45.0, -15.0, 15.0];
+
+/// A stretch of time as seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub(super) time: Duration,
+    pub(super) panel: Power,
+    pub(super) curtailed: bool,
+    pub(super) hour_angle: Angle,
+    pub(super) light: Irradiance,
+}
+
+/// A half-hour that is still going on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    bin: usize,
+    got: Energy,
+    /// Hours of full sun.
+    clear: f64,
+    seconds: f64,
+    curtailed: f64,
+}
+
+/// A forecast of the rest of the day, to be scored.
+#[derive(Debug, Clone, Copy)]
+struct Checkpoint {
+    foretold: Foretold,
+    /// Energy since then.
+    got: Energy,
+    /// Clear-sky energy since then that was seen.
+    clear: Energy,
+}
+
+/// The log of one day.
+#[derive(Debug, Clone)]
+pub(super) struct Day {
+    pub(super) number: i64,
+    /// What was foretold of the whole of it.
+    pub(super) foretold: Option<Foretold>,
+    seen: Vec<Seen>,
+    open: Open,
+    checkpoints: Vec<Checkpoint>,
+    got: f64,
+    expected: f64,
+    half_hours: f64,
+    present: (f64, f64),
+    present_clear: f64,
+}
+
+/// What a day that is over has shown.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) seen: Vec<Seen>,
+    /// The part of its light that was seen uncurtailed.
+    pub(super) part: f64,
+    /// Forecasts of its rest, and what clearness came of them.
+    pub(super) rests: Vec<(Foretold, f64)>,
+}
+
+impl Day {
+    pub(super) fn new(number: i64) -> Self {
+        Self {
+            number,
+            foretold: None,
+            seen: Vec::new(),
+            open: Open::default(),
+            checkpoints: Vec::new(),
+            got: 0.0,
+            expected: 0.0,
+            half_hours: 0.0,
+            present: (0.0, 0.0),
+            present_clear: 0.0,
+        }
+    }
+
+    /// Takes a stretch of time. `true` at the moments at which the rest of the day is to be foretold.
+    pub(super) fn see(&mut self, stretch: &Stretch, profile: &Profile) -> bool {
+        let bin = bin_of(stretch.hour_angle);
+        let mut due = false;
+        if bin != self.open.bin {
+            due = CHECKPOINTS.iter().any(|angle| bin_of(Angle::from_degrees(angle + 0.1)) == bin)
+                && self.open.bin + 1 == bin;
+            self.close_bin(profile);
+            self.open = Open { bin, ..Open::default() };
+        }
+        let seconds = stretch.time.as_secs_f64();
+        let hours = seconds / 3600.0;
+        self.open.seconds += seconds;
+        if stretch.curtailed {
+            self.open.curtailed += seconds;
+        } else {
+            self.open.got += stretch.panel * stretch.time;
+            self.open.clear += stretch.light.watts_per_square_metre() / 1000.0 * hours;
+        }
+        self.follow(stretch, profile);
+        due
+    }
+
+    /// Today's level and the present sky, for the forecast.
+    fn follow(&mut self, stretch: &Stretch, profile: &Profile) {
+        let seconds = stretch.time.as_secs_f64();
+        let kept = libm::exp(-seconds / FADE.as_secs_f64());
+        self.present = (self.present.0 * kept, self.present.1 * kept);
+        let clear = profile.clear(stretch.hour_angle, stretch.light);
+        self.present_clear = clear.watts();
+        if stretch.curtailed || clear <= Power::ZERO {
+            return;
+        }
+        let (got, expected) = ((stretch.panel * stretch.time).watt_hours(), (clear * stretch.time).watt_hours());
+        self.present = (self.present.0 + got, self.present.1 + expected);
+        self.got += got;
+        self.expected += expected;
+        let light = stretch.light.watts_per_square_metre() / 1000.0;
+        self.half_hours += (light / LIGHT_FULL).min(1.0) * seconds / 1800.0;
+    }
+
+    fn close_bin(&mut self, profile: &Profile) {
+        let Open { bin, got, clear, seconds, curtailed } = self.open;
+        let (Some(scale), true) = (profile.scale(), clear > LIGHT_MIN) else { return };
+        if seconds < COVERED * 1800.0 || curtailed > CURTAILED * seconds {
+            return;
+        }
+        self.seen.push(Seen { bin, of_label: (got / scale / clear).watt_hours_each_watt_hour(), clear });
+    }
+
+    /// The rest of the day was foretold.
+    pub(super) fn foretell(&mut self, foretold: Foretold) {
+        self.checkpoints.push(Checkpoint { foretold, got: Energy::ZERO, clear: Energy::ZERO });
+    }
+}

@@ -1,0 +1,9 @@
+//! The core under test: events in, actions out. [`site::Site`] plays the agents.
+
+mod links;
+mod orders;
+mod planning;
+mod properties;
+mod site;
+mod supplies;
+mod waking;

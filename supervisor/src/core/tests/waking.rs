@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use protocol::message::{OrderRefusal, SupervisorMessage, SwitchOrder};
+use protocol::{BootId, Stage, Uptime, Voltage};
+
+use super::site::{Site, energy, hello, name};
+use crate::core::{Settings, What};
+
+fn switches(site: &Site) -> Vec<(Uptime, SwitchOrder, String)> {
+    let owner = |link| {
+        site.agents.values().find(|agent| agent.link == Some(link)).map(|agent| agent.hello.node.to_string())
+    };
+    let switch = |(at, link, message): &(Uptime, crate::core::LinkId, SupervisorMessage)| match message {
+        SupervisorMessage::Switch(order) => Some((*at, order.clone(), owner(*link).unwrap_or_default())),
+        _ => None,
+    };
+    site.sent.iter().filter_map(switch).collect()
+}
+
+/// `pi3` and `pi4` are parked; the supply is low.
+fn with_two_parked() -> Site {
+    let mut site = Site::of_four();
+    site.energy = energy(44.0, 2.0);
+    site.park("pi4");
+    site.park("pi3");
+    site.pass(Duration::from_mins(15));
+    assert!(switches(&site).is_empty());
+    site
+}
+
+fn wake(site: &mut Site, node: &str, shed_order: u8) {
+    let mut again = hello(node, shed_order, false, false);
+    again.boot = BootId(2);
+    again.term = site.core.term();
+    site.join(again);
+}
+
+#[test]
+fn parked_nodes_wake_one_at_a_time_the_last_to_shed_first_on_a_level_with_margin() {
+    let mut site = with_two_parked();
+    site.energy = energy(51.0, -3.0);
+    site.pass(Duration::from_mins(60));
+    assert!(switches(&site).is_empty(), "above the level of the floors, but not above the leader's");
+    site.energy = energy(60.0, -3.0);
+    site.pass(Duration::from_mins(12));
+    let first = switches(&site);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!((first[0].1.node.as_str(), first[0].1.on, first[0].2.as_str()), ("pi3", true, "pi1"));
+    site.answer("pi1", first[0].1.id, Ok(Stage::Normal));
+    site.now += Duration::from_secs(30);
+    wake(&mut site, "pi3", 2);
+    assert!(
+        matches!(site.records_of("pi3").iter().find(|w| matches!(w, What::Woke { .. })), Some(What::Woke { after }) if after.0 >= 30)
+    );
+    site.pass(Duration::from_mins(10));
+    let both = switches(&site);
+    assert_eq!(both.len(), 2);
+    assert_eq!(both[1].1.node.as_str(), "pi4");
+    let plan = Settings::default().plan;
+    assert!(both[1].0.since(both[0].0) >= plan.wake_interval.max(plan.settle));
+}
+
+#[test]
+fn a_woken_node_comes_back_one_rung_and_the_others_wait() {
+    let mut site = with_two_parked();
+    site.energy = energy(95.0, -3.0);
+    site.pass(Duration::from_mins(11));
+    wake(&mut site, "pi3", 2);
+    let order = site.core.view(site.now).node("pi3").unwrap().order.clone().unwrap();
+    assert_eq!(order.stage, Stage::Drain);
+    assert_eq!(site.core.view(site.now).supplies[0].recovering, Some(name("pi3")));
+}
+
+#[test]
+fn nobody_is_woken_without_surplus_voltage_charge_or_knowledge() {
+    let no_surplus = energy(90.0, -0.2);
+    let mut low_voltage = energy(90.0, -3.0);
+    low_voltage.voltage = Some(Voltage::from_volts(12.4));
+    let low_soc = energy(49.0, -3.0);
+    let mut unknown = energy(90.0, -3.0);
+    unknown.fault = Some(protocol::Fault::Stuck { held: protocol::Seconds(60) });
+    for energy in [no_surplus, low_voltage, low_soc, unknown] {
+        let mut site = with_two_parked();
+        site.energy = energy;
+        site.pass(Duration::from_hours(3));
+        assert!(switches(&site).is_empty(), "{energy:?}");
+    }
+}
+
+#[test]
+fn a_node_without_the_switch_is_not_asked_again_and_the_next_one_is() {
+    let mut site = with_two_parked();
+    site.energy = energy(95.0, -3.0);
+    site.pass(Duration::from_mins(11));
+    let first = switches(&site).remove(0);
+    site.answer("pi1", first.1.id, Err(OrderRefusal::NoSuchSwitch));
+    site.pass(Duration::from_mins(3));
+    let second = switches(&site).remove(1);
+    assert_eq!((second.1.node.as_str(), second.2.as_str()), ("pi3", "pi2"));
+    site.answer("pi2", second.1.id, Err(OrderRefusal::NoSuchSwitch));
+    site.pass(Duration::from_mins(4));
+    let third = switches(&site).remove(2);
+    assert_eq!(third.1.node.as_str(), "pi4", "nobody can wake pi3: that must not keep pi4 asleep");
+}
+
+#[test]
+fn a_wake_that_fails_is_said_and_tried_again_much_later() {
+    let mut site = with_two_parked();
+    site.energy = energy(95.0, -3.0);
+    site.pass(Duration::from_mins(40));
+    let tries: Vec<_> = switches(&site).into_iter().filter(|s| s.1.node.as_str() == "pi3").collect();
+    assert!((1..=2).contains(&tries.len()), "{tries:?}");
+    assert!(site.records_of("pi3").iter().any(|w| matches!(w, What::WakeFailed { refusal: None, .. })));
+    let gaps_are_long = tries.windows(2).all(|pair| pair[1].0.since(pair[0].0) >= Duration::from_mins(15));
+    assert!(gaps_are_long, "{tries:?}");
+}
+
+#[test]
+fn while_somebody_is_woken_nobody_recovers() {
+    let mut site = Site::of_four();
+    site.energy = energy(53.0, 2.0);
+    site.pass(Duration::from_mins(15));
+    site.park("pi4");
+    let before = site.steps().len();
+    site.energy = energy(95.0, -3.0);
+    site.pass(Duration::from_mins(60));
+    let woke: Vec<Uptime> = switches(&site).iter().map(|(at, _, _)| *at).collect();
+    assert!(!woke.is_empty());
+    let timeout = Settings::default().plan.wake_timeout;
+    for (at, node, to) in &site.steps()[before..] {
+        let during = woke.iter().any(|wake| *at > *wake && at.since(*wake) < timeout);
+        assert!(!during, "{node} -> {to} at {at:?} while a wake was under way ({woke:?})");
+    }
+}
