@@ -1,6 +1,6 @@
 //! Carries out the core's actions, each within a bound; or, in a dry run, says what it would do and touches nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardware::linux::Root;
 use protocol::Reason;
@@ -35,6 +35,8 @@ pub struct Hands {
     links: Links,
     switches: Switches,
     power_off: PowerOff,
+    /// What people call the containers, for the log.
+    names: BTreeMap<ContainerId, String>,
     /// A power off that waits for the actions before it.
     parting: Option<(ActionId, Reason)>,
     /// Begun and not yet ended.
@@ -61,6 +63,7 @@ impl Hands {
             leds: Leds::new(root, &config.leds),
             switches: Switches::new(&config.switches),
             power_off: PowerOff::new(config.halt.power_off),
+            names: BTreeMap::new(),
             parting: None,
             under_way: BTreeSet::new(),
             stopped: false,
@@ -91,6 +94,7 @@ impl Hands {
                 if let Some(shadow) = &mut self.shadow {
                     *containers = shadow.overlay(std::mem::take(containers));
                 }
+                self.names = containers.iter().map(|seen| (seen.id.clone(), seen.name.clone())).collect();
             }
             Event::Outcome { action, .. } => {
                 self.under_way.remove(action);
@@ -103,7 +107,8 @@ impl Hands {
     pub fn begin(&mut self, action: Action, systemd: &Systemd, ended: &mut Vec<Event>) {
         match action {
             Action::Container { id, container, change, stage } => {
-                info!(stage = %stage, dry_run = self.is_dry_run(), "container {container}: {}", Words(change));
+                let name = self.names.get(&container).map_or("(gone)", String::as_str);
+                info!(%container, %stage, dry_run = self.is_dry_run(), "{name}: {}", Words(change));
                 self.under_way.insert(id);
                 self.change(id, container, change, ended);
             }

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use hardware::linux::Root;
 use hardware::sim::trace::TraceError;
-use protocol::message::Hello;
-use protocol::{Fault, NameError, NodeName, Term, Uptime, VERSION_CURRENT, VERSION_MIN};
+use protocol::{Fault, NameError, NodeName, Uptime};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
@@ -158,25 +157,14 @@ impl Loop {
         };
         let sensors = Sensors::open(&root, &config.sensors)?;
         let (state, off_for) = remembered(found);
-        let boot = random::boot_id();
-        let hello = Hello {
-            version_min: VERSION_MIN,
-            version_max: VERSION_CURRENT,
-            node: node.clone(),
-            boot,
-            supply: config.node.supply.clone(),
-            has_sensor: !config.sensors.is_empty(),
-            shed_order: config.node.shed_order,
-            master: config.node.master,
-            term: state.as_ref().and_then(|state| state.order).map_or(Term::default(), |order| order.term),
-        };
+        let agent = Agent::new(config, node, random::boot_id(), state, off_for);
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
-        let links = Links::open(&addresses, &hello, &events);
+        let links = Links::open(&addresses, &agent.hello(), &events);
         let engine = Engine::new(config.containers.socket.clone());
         tokio::spawn(docker::watch::run(engine.clone(), events.clone()));
-        info!(%node, supply = %config.node.supply, sensors = config.sensors.len(), "begins");
+        info!(node = %agent.node(), supply = %config.node.supply, sensors = config.sensors.len(), "begins");
         Ok(Self {
-            agent: Agent::new(config, node, boot, state, off_for),
+            agent,
             hands: Hands::new(config, &root, events, saver, engine, links),
             host: Host::new(&root),
             systemd: Systemd::from_env(),
