@@ -3,6 +3,7 @@
 //! `bad_configs/*.toml` begin with lines `# expect: TEXT`; all of them must be in what the program says.
 
 #![allow(clippy::disallowed_methods, reason = "tests touch files and processes: that is what they are for")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::fs;
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent::config::policy::{Enter, Leave};
 use agent::config::{Config, Policy, PowerOffBy, Sensor};
-use protocol::{Seconds, Stage};
+use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
 
 /// The stages that have a rung.
@@ -189,16 +189,16 @@ fn as_json(config: &Config) -> Value {
             let (enter, in_hold, leave, out_hold) = holds(policy, stage, config.node.shed_order)?;
             let rung = json!({
                 "enter": {
-                    "soc": enter.soc.map(|soc| soc.fraction()),
+                    "soc": enter.soc.map(Soc::fraction),
                     "discharging": enter.discharging,
-                    "voltage_v": enter.voltage.map(|voltage| voltage.volts()),
+                    "voltage_v": enter.voltage.map(Voltage::volts),
                     "time_to_empty_s": enter.time_to_empty.map(secs),
                     "hold_s": secs(in_hold),
                 },
                 "leave": {
-                    "soc": leave.soc.map(|soc| soc.fraction()),
-                    "voltage_v": leave.voltage.map(|voltage| voltage.volts()),
-                    "terminal_v": leave.terminal.map(|voltage| voltage.volts()),
+                    "soc": leave.soc.map(Soc::fraction),
+                    "voltage_v": leave.voltage.map(Voltage::volts),
+                    "terminal_v": leave.terminal.map(Voltage::volts),
                     "charging": leave.charging,
                     "hold_s": secs(out_hold),
                 },
@@ -218,7 +218,7 @@ fn as_json(config: &Config) -> Value {
             "chemistry": battery.chemistry.to_string(),
             "capacity_ah": battery.capacity.amp_hours(),
             "cutoff_v": battery.cutoff.unwrap_or(battery.chemistry.usual().cutoff).volts(),
-            "resistance_ohm": battery.resistance.map(|resistance| resistance.ohms()),
+            "resistance_ohm": battery.resistance.map(Resistance::ohms),
             "load_max_w": battery.load_max.watts(),
             "temperature_c": battery.temperature.celsius(),
         },

@@ -125,7 +125,7 @@ pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'
     let Some(Part { section, value }) = containers else { return };
     span(document, section, "stop_timeout", value.stop_timeout, (Duration::ZERO, Duration::from_mins(10)));
     if !value.socket.is_absolute() {
-        let found = format!("{:?} is no absolute path, like \"/var/run/docker.sock\"", value.socket);
+        let found = format!("{} is no absolute path, like \"/var/run/docker.sock\"", value.socket.display());
         complain(document, section, "socket", What::Value(found));
     }
 }
@@ -189,7 +189,7 @@ fn complain(document: &mut Document<'_>, section: &Section<'_>, key: &str, what:
 }
 
 /// Notes a value outside its range; says whether it is within.
-fn within<T: PartialOrd + fmt::Display>(
+fn within<T: PartialOrd + fmt::Display + Copy>(
     document: &mut Document<'_>,
     section: &Section<'_>,
     key: &str,

@@ -34,7 +34,7 @@ impl Shadow {
             ContainerChange::SetCpu(cpu) => changed.cpu = Some(cpu),
             ContainerChange::Pause => changed.status = Some(ContainerStatus::Paused),
             ContainerChange::Unpause | ContainerChange::Start => {
-                changed.status = Some(ContainerStatus::Running)
+                changed.status = Some(ContainerStatus::Running);
             }
             ContainerChange::Stop { .. } => changed.status = Some(ContainerStatus::Exited),
         }

@@ -117,7 +117,7 @@ impl Hands {
                 match &self.saver {
                     None => ended.push(outcome(id, Ok(()))),
                     Some(saver) => {
-                        ended.extend(saver.save(id, state).err().map(|error| outcome(id, Err(error))))
+                        ended.extend(saver.save(id, state).err().map(|error| outcome(id, Err(error))));
                     }
                 }
             }

@@ -53,17 +53,17 @@ impl Leds {
         wanted.extend(self.names.link.iter().map(|led| (led.clone(), steady(lamps.linked))));
         let mut result = Ok(());
         for (name, rhythm) in wanted {
-            result = result.and(self.show_one(name, &rhythm));
+            result = result.and(self.show_one(&name, &rhythm));
         }
         result
     }
 
-    fn show_one(&mut self, name: String, rhythm: &Rhythm) -> Result<(), ActionError> {
-        if !self.taken.iter().any(|(taken, _)| *taken == name) {
-            let led = Led::open(&self.root, &name).map_err(|error| refusal(&error))?;
-            self.taken.push((name.clone(), led));
+    fn show_one(&mut self, name: &str, rhythm: &Rhythm) -> Result<(), ActionError> {
+        if !self.taken.iter().any(|(taken, _)| taken == name) {
+            let led = Led::open(&self.root, name).map_err(|error| refusal(&error))?;
+            self.taken.push((name.to_owned(), led));
         }
-        let led = self.taken.iter().find(|(taken, _)| *taken == name).map(|(_, led)| led);
+        let led = self.taken.iter().find(|(taken, _)| taken == name).map(|(_, led)| led);
         led.map_or(Ok(()), |led| led.show(rhythm).map(drop)).map_err(|error| refusal(&error))
     }
 

@@ -191,7 +191,7 @@ impl Loop {
         self.systemd.ready(&format!("{}: {}", self.agent.stage(), self.agent.reason()));
         while !self.hands.is_stopped() && !self.is_overdue() {
             let due = self.next_look();
-            self.alarm.set(due)?;
+            self.alarm.set(Some(due))?;
             tokio::select! {
                 Some(event) = self.incoming.recv() => self.pending.push_back(event),
                 ring = self.alarm.rings() => ring?,
@@ -278,9 +278,9 @@ impl Loop {
     }
 
     /// How long until something is due.
-    fn next_look(&mut self) -> Option<Duration> {
+    fn next_look(&mut self) -> Duration {
         let sample = self.clock.until(self.sample_at);
-        let on_the_grid = |due: Duration| if due < sample && sample - due <= SLACK { sample } else { due };
+        let on_the_grid = |due: Duration| if due < sample && sample <= due + SLACK { sample } else { due };
         let mut due = sample.min(on_the_grid(self.clock.until(self.host_at)));
         if let Some(tick) = self.tick_at() {
             due = due.min(on_the_grid(self.clock.until(tick)));
@@ -291,7 +291,7 @@ impl Loop {
         if let Some(since) = self.terminating {
             due = due.min(STOP_WITHIN.saturating_sub(since.elapsed()));
         }
-        Some(due)
+        due
     }
 }
 

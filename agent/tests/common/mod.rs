@@ -15,7 +15,7 @@ use protocol::{AgentMessage, Report, Sequence, SupervisorMessage, Term};
 use tempfile::TempDir;
 
 /// No wait of these tests is longer; far more than what is waited for ever takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder with a config whose sensor plays a steady battery.
 pub(crate) struct Site {
@@ -28,16 +28,17 @@ impl Site {
     pub(crate) fn new(seconds: u32, speed: u32, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let site = Self { folder };
-        let rows: String = (0..=seconds / 10).map(|row| format!("{},12.9,0.4,25\n", row * 10)).collect();
-        fs::write(site.path("trace.csv"), format!("time_s,voltage_V,current_A,temp_C\n{rows}"))
+        let rows: Vec<String> = (0..=seconds / 10).map(|row| format!("{},12.9,0.4,25", row * 10)).collect();
+        let rows = rows.join("\n");
+        fs::write(site.path("trace.csv"), format!("time_s,voltage_V,current_A,temp_C\n{rows}\n"))
             .expect("written");
         let config = format!(
             "[node]\nname = \"pi-1\"\nsupply = \"main\"\n\
              [battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n\
              [[sensor]]\nkind = \"replay\"\ntrace = \"trace.csv\"\nspeed = {speed}.0\n\
-             [containers]\nsocket = {:?}\n[state]\npath = {:?}\n[halt]\npower_off = \"none\"\n{more}\n",
-            site.path("docker.sock"),
-            site.path("agent.state"),
+             [containers]\nsocket = \"{}\"\n[state]\npath = \"{}\"\n[halt]\npower_off = \"none\"\n{more}\n",
+            site.path("docker.sock").display(),
+            site.path("agent.state").display(),
         );
         fs::write(site.path("agent.toml"), config).expect("written");
         site
@@ -230,9 +231,9 @@ impl Link {
     /// Hears on until a report, and gives it.
     pub(crate) fn report(&mut self) -> Said {
         loop {
-            match self.hear().expect("the link holds") {
-                report @ (Said::Full(..) | Said::Delta(..)) => return report,
-                _ => {}
+            let said = self.hear().expect("the link holds");
+            if matches!(said, Said::Full(..) | Said::Delta(..)) {
+                return said;
             }
         }
     }

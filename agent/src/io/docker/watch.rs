@@ -56,7 +56,7 @@ pub async fn run(engine: Engine, events: Sender<Event>) {
         // However often a list is wanted, an engine that is down is not asked more than once a second.
         sleep(BACK_OFF.0).await;
         tokio::select! {
-            () = sleep(back_off - BACK_OFF.0) => back_off = (back_off * 2).min(BACK_OFF.1),
+            () = sleep(back_off.saturating_sub(BACK_OFF.0)) => back_off = (back_off * 2).min(BACK_OFF.1),
             () = engine.wanted.notified() => {}
         }
     }
