@@ -54,7 +54,7 @@ fn docker_restarted_in_any_stage_ends_in_the_same_stage_and_restores_exactly() {
             field.engine.docker(&["update", "--restart", "unless-stopped", name]);
         }
         let story = battery(soc + 12.0)
-            .discharge(Soc::from_percent(soc), Current::from_amps(5.0))
+            .discharge(Soc::from_percent(soc), Current::from_amps(2.0))
             // Two real minutes at the chosen speed: time for two restarts.
             .hold(Duration::from_hours(8), Current::ZERO)
             .charge(Soc::from_percent(99.9), Current::from_amps(4.0))

@@ -17,7 +17,7 @@ fn containers_are_capped_paused_stopped_and_brought_back_in_order() {
     field.containers();
     let story = battery(95.0)
         .hold(Duration::from_mins(30), Current::ZERO)
-        .discharge(Soc::from_percent(28.0), Current::from_amps(5.0))
+        .discharge(Soc::from_percent(28.0), Current::from_amps(2.0))
         .charge(Soc::from_percent(99.9), Current::from_amps(4.0))
         .hold(Duration::from_hours(24), Current::from_amps(-0.2));
     let agent = field.agent(&story);

@@ -125,7 +125,7 @@ pub(crate) fn run(config: &Path) -> Program {
 
 /// A story that begins rested at `from` and falls to `to`, then stays there for a long time.
 pub(crate) fn falls(from: f64, to: f64) -> Story {
-    battery(from).discharge(Soc::from_percent(to), Current::from_amps(5.0)).hold(Duration::from_hours(48), Current::ZERO)
+    battery(from).discharge(Soc::from_percent(to), Current::from_amps(2.0)).hold(Duration::from_hours(48), Current::ZERO)
 }
 
 /// A story that rests at `from` for a while, then charges until it is full, and stays full.

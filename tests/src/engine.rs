@@ -41,7 +41,7 @@ impl Engine {
             .args(["sh", "-c", INIT])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(std::fs::File::create(folder.path().join("unshare.log")).expect("a log file"))
             .spawn()
             .expect("unshare");
         let init = wait::until("the engine's namespace", READY, || {
