@@ -15,6 +15,7 @@ mod supply;
 
 pub mod action;
 pub mod event;
+pub mod forecast;
 pub mod journal;
 pub mod liveness;
 pub mod safety;

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use protocol::time::Seconds;
 use protocol::Uptime;
+use protocol::time::Seconds;
 use serde::{Deserialize, Serialize};
 
 /// No clock that runs this software is right before 2026.

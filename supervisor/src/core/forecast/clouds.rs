@@ -99,11 +99,6 @@ impl Clouds {
         sound.then_some(self)
     }
 
-    /// How many days are kept.
-    pub(super) fn count(&self) -> usize {
-        self.days.len()
-    }
-
     /// A day is over.
     pub(super) fn close(&mut self, number: i64, level: f64, scatter: f64, seen: f64) {
         if self.days.back().is_some_and(|last| last.number >= number) {
@@ -135,9 +130,9 @@ impl Clouds {
 
     fn study(&self) -> Climate {
         let newest = self.days.back().map_or(0, |day| day.number);
-        let weight =
-            |day: &Day| day.seen * libm::exp(-((newest - day.number) as f64).min(1e4) / FORGET_DAYS);
-        let (mut sum, mut mean, mut within) = (PRIOR_DAYS, PRIOR_DAYS * PRIOR.mean, PRIOR_DAYS * PRIOR.within);
+        let weight = |day: &Day| day.seen * libm::exp(-((newest - day.number) as f64).min(1e4) / FORGET_DAYS);
+        let (mut sum, mut mean, mut within) =
+            (PRIOR_DAYS, PRIOR_DAYS * PRIOR.mean, PRIOR_DAYS * PRIOR.within);
         for day in &self.days {
             let weight = weight(day);
             sum += weight;
@@ -185,10 +180,7 @@ impl Clouds {
     fn seen(&self, before: Level, level: f64, half_hours: f64) -> Level {
         let noise = self.climate.within * ALIKE / half_hours.max(0.1);
         let gain = if half_hours > 0.0 { before.variance / (before.variance + noise) } else { 0.0 };
-        Level {
-            mean: before.mean + gain * (level - before.mean),
-            variance: before.variance * (1.0 - gain),
-        }
+        Level { mean: before.mean + gain * (level - before.mean), variance: before.variance * (1.0 - gain) }
     }
 
     /// The level of day `number`, of which so much was seen.

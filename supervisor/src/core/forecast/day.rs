@@ -17,6 +17,8 @@ const CURTAILED: f64 = 0.1;
 const LIGHT_MIN: f64 = 0.01;
 /// Light that counts fully as an observation of the sky, as part of full sun.
 const LIGHT_FULL: f64 = 0.3;
+/// A forecast is scored when at least this part of its light was seen uncurtailed.
+const SCORED: f64 = 0.85;
 /// Hour angles, in degrees, at which the rest of the day is foretold to be scored: 9, 11 and 13 o'clock by the sun.
 const CHECKPOINTS: [f64; 3] = [-45.0, -15.0, 15.0];
 
@@ -45,10 +47,8 @@ struct Open {
 #[derive(Debug, Clone, Copy)]
 struct Checkpoint {
     foretold: Foretold,
-    /// Energy since then.
-    got: Energy,
-    /// Clear-sky energy since then that was seen.
-    clear: Energy,
+    /// The first half-hour of that rest.
+    bin: usize,
 }
 
 /// The log of one day.
@@ -64,13 +64,14 @@ pub(super) struct Day {
     expected: f64,
     half_hours: f64,
     present: (f64, f64),
-    present_clear: f64,
 }
 
 /// What a day that is over has shown.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     pub(super) seen: Vec<Seen>,
+    /// What was foretold of all of it, if enough of it was seen to score that.
+    pub(super) foretold: Option<Foretold>,
     /// The part of its light that was seen uncurtailed.
     pub(super) part: f64,
     /// Forecasts of its rest, and what clearness came of them.
@@ -89,7 +90,6 @@ impl Day {
             expected: 0.0,
             half_hours: 0.0,
             present: (0.0, 0.0),
-            present_clear: 0.0,
         }
     }
 
@@ -122,11 +122,11 @@ impl Day {
         let kept = libm::exp(-seconds / FADE.as_secs_f64());
         self.present = (self.present.0 * kept, self.present.1 * kept);
         let clear = profile.clear(stretch.hour_angle, stretch.light);
-        self.present_clear = clear.watts();
         if stretch.curtailed || clear <= Power::ZERO {
             return;
         }
-        let (got, expected) = ((stretch.panel * stretch.time).watt_hours(), (clear * stretch.time).watt_hours());
+        let (got, expected) =
+            ((stretch.panel * stretch.time).watt_hours(), (clear * stretch.time).watt_hours());
         self.present = (self.present.0 + got, self.present.1 + expected);
         self.got += got;
         self.expected += expected;
@@ -140,11 +140,65 @@ impl Day {
         if seconds < COVERED * 1800.0 || curtailed > CURTAILED * seconds {
             return;
         }
-        self.seen.push(Seen { bin, of_label: (got / scale / clear).watt_hours_each_watt_hour(), clear });
+        let of_label = got.watt_hours() / scale.watts() / clear;
+        self.seen.push(Seen { bin, of_label, clear });
     }
 
     /// The rest of the day was foretold.
     pub(super) fn foretell(&mut self, foretold: Foretold) {
-        self.checkpoints.push(Checkpoint { foretold, got: Energy::ZERO, clear: Energy::ZERO });
+        self.checkpoints.push(Checkpoint { foretold, bin: self.open.bin });
+    }
+
+    /// The newest half-hour that counts.
+    pub(super) fn newest(&self) -> Option<&Seen> {
+        self.seen.last()
+    }
+
+    /// The panel's full power was taken for too little by this factor.
+    pub(super) fn rescale(&mut self, by: f64) {
+        for seen in &mut self.seen {
+            seen.of_label /= by;
+        }
+        self.expected *= by;
+        self.present.1 *= by;
+        self.foretold = None;
+        self.checkpoints.clear();
+    }
+
+    /// What the forecast may know of today.
+    pub(super) fn today(&self, profile: &Profile) -> Today {
+        let (got, expected) = self.present;
+        // An hour like the one that was foretold counts fully; at dawn there was no such hour yet.
+        let scale = profile.scale().map_or(0.0, Power::watts);
+        let hour = 0.25 * scale * FADE.as_secs_f64() / 3600.0;
+        Today {
+            half_hours: self.half_hours,
+            level: if self.expected > 0.0 { self.got / self.expected } else { 0.0 },
+            present: if expected > 0.0 { got / expected } else { 0.0 },
+            present_seen: if hour > 0.0 { (expected / hour).min(1.0) } else { 0.0 },
+        }
+    }
+
+    /// The day is over.
+    pub(super) fn over(mut self, profile: &Profile) -> Shown {
+        self.close_bin(profile);
+        let scale = profile.scale().map_or(0.0, Power::watts);
+        let part = |seen: &[Seen], of: &Foretold| {
+            let light: f64 = seen.iter().map(|seen| seen.clear * profile.ratio_of(seen.bin)).sum();
+            if of.clear > Energy::ZERO { (light * scale / of.clear.watt_hours()).min(1.0) } else { 0.0 }
+        };
+        let rests = self
+            .checkpoints
+            .iter()
+            .filter_map(|checkpoint| {
+                let rest: Vec<Seen> =
+                    self.seen.iter().filter(|seen| seen.bin >= checkpoint.bin).copied().collect();
+                let (level, _) = profile.clearness(&rest)?;
+                let enough = part(&rest, &checkpoint.foretold) >= SCORED;
+                enough.then_some((checkpoint.foretold, level))
+            })
+            .collect();
+        let part = self.foretold.as_ref().map_or(0.0, |foretold| part(&self.seen, foretold));
+        Shown { foretold: self.foretold.filter(|_| part >= SCORED), part, rests, seen: self.seen }
     }
 }

@@ -167,7 +167,11 @@ impl Outlook<'_> {
             let clearness = (over.mean + spread * off).clamp(0.0, self.clouds.clearest());
             Energy::from_watt_hours(part.clear * clearness)
         };
-        Band { low: at(best + (low - best) * self.blur), best: at(best), high: at(best + (high - best) * self.blur) }
+        Band {
+            low: at(best + (low - best) * self.blur),
+            best: at(best),
+            high: at(best + (high - best) * self.blur),
+        }
     }
 
     fn together(&self, parts: &[Part]) -> Band<Energy> {

@@ -17,7 +17,7 @@ pub(super) const BINS: usize = 48;
 /// Degrees of the sun's way in each.
 const WIDTH: f64 = 360.0 / BINS as f64;
 /// What arrives of the label before anything was learned: heat, dirt, cables and charger take the rest.
-const PRIOR: f64 = 0.8;
+pub(super) const PRIOR: f64 = 0.8;
 /// How much evidence the prior is worth, where an even clear day brings about 60.
 const PRIOR_WEIGHT: f64 = 30.0;
 /// Evidence beyond this is forgotten: about two weeks of fair days.
@@ -83,8 +83,14 @@ impl Profile {
         let place = (hour_angle.degrees() + 180.0) / WIDTH - 0.5;
         let under = libm::floor(place);
         let part = place - under;
-        let at = |bin: f64| self.ratio.get(bin.clamp(0.0, (BINS - 1) as f64) as usize).copied().unwrap_or(PRIOR);
+        let at =
+            |bin: f64| self.ratio.get(bin.clamp(0.0, (BINS - 1) as f64) as usize).copied().unwrap_or(PRIOR);
         at(under) * (1.0 - part) + at(under + 1.0) * part
+    }
+
+    /// The part of the label that arrives in a half-hour.
+    pub(super) fn ratio_of(&self, bin: usize) -> f64 {
+        self.ratio.get(bin).copied().unwrap_or(PRIOR)
     }
 
     /// What the panel gives under a clear sky's light.
@@ -94,7 +100,7 @@ impl Profile {
 
     /// How clear these half-hours of one day were, against the profile: the mean, and its scatter from one to the next.
     pub(super) fn clearness(&self, day: &[Seen]) -> Option<(f64, f64)> {
-        let ratio = |seen: &Seen| self.ratio.get(seen.bin).copied().unwrap_or(PRIOR);
+        let ratio = |seen: &Seen| self.ratio_of(seen.bin);
         let expected: f64 = day.iter().map(|seen| seen.clear * ratio(seen)).sum();
         if expected <= 0.0 {
             return None;

@@ -4,11 +4,8 @@
 //! in which NOAA's solar calculator uses them (gml.noaa.gov/grad/solcalc/calcdetails.html): good to about 0.01 degrees
 //! from 1900 to 2100. Light: [`Sun::clear_on`]. All of it by `libm`, so that every platform gets the same bits.
 
-use std::time::Duration;
-
 use libm::{acos, asin, cos, pow, sin, tan};
-use protocol::Energy;
-use protocol::units::Power;
+use protocol::Power;
 use serde::{Deserialize, Serialize};
 
 use super::clock::WallClock;
@@ -204,9 +201,4 @@ pub(super) fn half_arc(latitude: Angle, declination: Angle, height: Angle) -> Re
     } else {
         Ok(Angle::from_radians(acos(cosine)))
     }
-}
-
-/// Energy of a light that lasts, on a panel with this label.
-pub(super) fn lasting(light: Irradiance, label: Power, time: Duration) -> Energy {
-    light.on(label) * time
 }
