@@ -1,0 +1,8 @@
+//! The whole core against a made world: a node with Docker, a disk and a supervisor, all of them data.
+
+mod containers;
+mod docker;
+mod faults;
+mod links;
+mod stages;
+mod world;

@@ -88,6 +88,8 @@ pub(super) struct Conditions {
     lead_acid: bool,
     rungs: [Entering; RUNGS.len()],
     collapse: Watched<Voltage>,
+    /// The last reading of the terminals.
+    read: Uptime,
     /// The state of charge was counted when the last reading came: aged, it may still be leant on.
     trusted: bool,
 }
@@ -98,6 +100,7 @@ impl Conditions {
             lead_acid: chemistry.is_lead_acid(),
             rungs: Default::default(),
             collapse: Watched::default(),
+            read: Uptime::START,
             trusted: false,
         }
     }
@@ -125,6 +128,7 @@ impl Conditions {
             }
         }
         if inputs.fresh {
+            self.read = now;
             self.collapse.note(now, energy.voltage, Some(policy.collapse));
         } else if stale {
             self.collapse.hold.reset();
@@ -133,7 +137,8 @@ impl Conditions {
 
     /// The deepest stage whose condition held for its delay.
     pub(super) fn demand(&self, now: Uptime, policy: &Policy, shed_order: u8) -> Option<(Stage, Reason)> {
-        if let Some(held) = self.collapse.hold.held(now, policy.collapse_hold) {
+        // From reading to reading: silence after a single low one proves nothing.
+        if let Some(held) = self.collapse.hold.held(self.read, policy.collapse_hold) {
             let (voltage, threshold) = (self.collapse.value, self.collapse.threshold);
             return Some((Stage::Halt, Reason::VoltageCollapsed { voltage, threshold, held: held.into() }));
         }

@@ -247,7 +247,7 @@ impl Shed {
         self.order = all.into_iter().map(|(id, _)| id.clone()).collect();
     }
 
-    /// Forgets the tries of what Docker shows as wanted, and what is no longer ours.
+    /// Forgets what is no longer ours.
     fn confirm(&mut self, now: Uptime) {
         for (id, known) in &mut self.known {
             let busy = self.in_flight.as_ref().is_some_and(|flight| flight.container == *id);
@@ -255,11 +255,6 @@ impl Shed {
             let wish = Wish::of(self.stage, &known.settings);
             if !busy && now >= known.uncertain_until {
                 self.ledger.forget(id, step::forget(known.seen, touched, wish));
-            }
-            if step::next(known.seen, touched, wish, Duration::ZERO).is_none()
-                && known.seen.status != ContainerStatus::Transient
-            {
-                known.retry = Retry::default();
             }
         }
     }
@@ -335,7 +330,7 @@ impl Shed {
     fn look(&mut self, now: Uptime, terms: &Terms) -> Option<(ContainerId, Step)> {
         let (mut saving, mut restoring) = (None, None);
         self.unfinished = false;
-        self.troubled = self.known.values().any(|known| known.retry.is_troubled());
+        self.troubled = false;
         for id in &self.order {
             let Some(known) = self.known.get(id) else { continue };
             if self.in_flight.as_ref().is_some_and(|flight| flight.container == *id) {
@@ -350,6 +345,7 @@ impl Shed {
                 continue;
             };
             self.unfinished = true;
+            self.troubled |= known.retry.is_troubled(step.kind);
             self.ledger.remember(id, step.remember);
             let on_disk = terms.unsaved_is_allowed || self.ledger.needs(id) <= terms.saved;
             let not_before = known.retry.not_before(step.kind);

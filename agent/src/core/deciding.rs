@@ -1,0 +1,201 @@
+//! Looking at everything anew, in one fixed order: supply, floor, stage, and what follows from it.
+
+use std::time::Duration;
+
+use protocol::message::Goodbye;
+use protocol::report::{Energy, Host, Report};
+use protocol::{Fault, Seconds, Stage, Term, Uptime};
+
+use super::Agent;
+use super::action::{Action, Lamps, Warning};
+use super::course::Course;
+use super::keeper::Mark;
+use super::orders::Orders;
+use super::parking::Due;
+use super::policy::{Inputs, Ladder};
+use super::report::Present;
+use super::shed::{Shed, Terms};
+
+impl Agent {
+    pub(super) fn decide(&mut self, now: Uptime, fresh: bool, actions: &mut Vec<Action>) {
+        let silent = self.filter.tick(now, actions);
+        self.hear(now, silent);
+        if self.terminated || self.parking.is_off() {
+            return;
+        }
+        self.orders.step(now);
+        self.advice.step(now, &self.estimator, actions);
+        let (energy, age, fault) = self.supply(now);
+        self.energy = energy;
+        let temperature = self.battery_temperature;
+        let inputs = Inputs { energy: &self.energy, age, fault, fresh, temperature, host: &self.host };
+        self.ladder.step(now, &inputs);
+        self.steer(now, actions);
+        self.carry_out(now, age, actions);
+    }
+
+    /// What is known of the supply, how old it is, and why it is not fresh: from whoever read it last.
+    pub(super) fn supply(&self, now: Uptime) -> (Energy, Duration, Fault) {
+        let alive = now.since(self.started.unwrap_or(now));
+        let own = self.read_at.map(|at| now.since(at));
+        let relayed = self.relay.age(now);
+        let use_relay = match (own, relayed) {
+            (Some(own), Some(relayed)) => own >= self.policy.stale_hold && relayed < own,
+            (None, relayed) => relayed.is_some(),
+            (Some(_), None) => false,
+        };
+        if use_relay {
+            let energy = self.relay.energy(now, self.policy.stale_hold);
+            return (energy, relayed.unwrap_or(alive), energy.fault.unwrap_or(Fault::LinkLost));
+        }
+        let mut energy = self.estimator.energy(now);
+        let none = match (self.filter.has_sensor(), self.supervised) {
+            (true, _) => Fault::NotYet,
+            (false, true) => Fault::LinkLost,
+            (false, false) => Fault::NoSensor,
+        };
+        let fault = energy.fault.unwrap_or(none);
+        if own.is_none() {
+            energy.fault = Some(fault);
+        }
+        (energy, own.unwrap_or(alive), fault)
+    }
+
+    /// Floor and order together are the stage.
+    fn steer(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let floor = (self.ladder.floor(), self.ladder.reason());
+        if let Some(turn) = self.course.steer(now, floor, &self.orders) {
+            let reason = self.course.reason().clone();
+            actions.push(Action::Announce { from: turn.from, to: turn.to, reason });
+        }
+    }
+
+    /// The stage becomes containers, clock, LEDs, words and bytes on disk.
+    fn carry_out(&mut self, now: Uptime, age: Duration, actions: &mut Vec<Action>) {
+        let stage = self.course.stage();
+        let terms = Terms {
+            stage,
+            saved: self.keeper.saved_ledger(),
+            unsaved_is_allowed: self.keeper.is_hopeless(now),
+            deadline: self.parking.deadline(),
+            stop_max: if stage == Stage::Halt { self.policy.halt_budget } else { self.policy.drain_budget },
+        };
+        self.shed.drive(now, &terms, &mut self.ids, actions);
+        self.governor.drive(now, stage, &mut self.ids, actions);
+        let lamps = self.lamps(age);
+        self.lamp.drive(now, lamps, &mut self.ids, actions);
+        self.keep(now, actions);
+        self.park(now, actions);
+        self.say(now, actions);
+    }
+
+    /// Powers the node off, when `Halt` has come to its end.
+    fn park(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let halting =
+            self.course.stage() == Stage::Halt && (self.ladder.demands_halt() || self.orders.demands_halt());
+        let stopped = self.shed.is_heard() && self.shed.is_done();
+        let Due::PowerOff { in_time } = self.parking.step(now, halting, stopped) else { return };
+        if !in_time {
+            let what = "stop every container within policy.halt_budget".to_owned();
+            let why = "some still run; Halt goes on all the same".to_owned();
+            actions.push(Action::Warn(Warning::ActionFailed { what, why }));
+        }
+        if !self.has_power_off {
+            self.parking.stay();
+            return;
+        }
+        let (mark, state) = (self.mark(), self.state());
+        self.keeper.write(now, mark, &mut self.ids, state, actions);
+        let reason = self.course.reason().clone();
+        self.reporter.part(&Goodbye::Parking { reason: reason.clone() }, actions);
+        let id = self.ids.next();
+        actions.push(Action::PowerOff { id, reason });
+        self.parking.asked(id);
+    }
+
+    fn lamps(&self, age: Duration) -> Lamps {
+        let stage = self.course.stage();
+        Lamps {
+            stage,
+            stale: age >= self.policy.stale_hold || self.energy.fault.is_some(),
+            linked: self.reporter.is_linked(),
+            fault: self.filter.is_faulty()
+                || self.shed.is_troubled()
+                || self.keeper.is_failing()
+                || self.advice.is_given()
+                || self.host.rail_low == Some(true),
+            dim: stage >= Stage::Shed,
+        }
+    }
+
+    fn keep(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let mark = self.mark();
+        if self.keeper.is_due(now, mark) {
+            let state = self.state();
+            self.keeper.write(now, mark, &mut self.ids, state, actions);
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let stage = self.course.stage();
+        Mark {
+            stage,
+            floor: self.ladder.floor(),
+            term: self.orders.newest().map_or(Term::default(), |order| order.term),
+            relapses: self.ladder.relapses(),
+            clock_capped: self.governor.is_capped(stage),
+            ledger_grown: self.shed.ledger_grown(),
+            ledger: self.shed.ledger_version(),
+        }
+    }
+
+    fn say(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let host = self.reported_host();
+        let present = present(&self.course, &self.ladder, &self.orders, &self.shed, &self.energy, &host);
+        let uptime = Seconds::from(now.since(self.started.unwrap_or(now)));
+        let total = u16::try_from(self.shed.count()).unwrap_or(u16::MAX);
+        let report = || Report {
+            uptime,
+            stage: present.stage,
+            floor: present.floor,
+            reason: present.reason.clone(),
+            energy: *present.energy,
+            host,
+            order: present.order,
+            containers_total: total,
+            containers: heapless::Vec::new(),
+            docker_up: present.docker_up,
+        };
+        self.reporter.drive(now, &present, &self.shed, report, actions);
+    }
+
+    pub(super) fn reported_host(&self) -> Host {
+        Host {
+            cpu_permille: self.host.cpu_permille,
+            temperature: self.host.temperature,
+            frequency_cap: self.host.frequency_cap,
+            rail_low: self.host.rail_low,
+        }
+    }
+}
+
+/// What a report would say now. A free function, so that only the parts that it shows are borrowed.
+pub(super) fn present<'a>(
+    course: &'a Course,
+    ladder: &Ladder,
+    orders: &Orders,
+    shed: &Shed,
+    energy: &'a Energy,
+    host: &'a Host,
+) -> Present<'a> {
+    Present {
+        stage: course.stage(),
+        floor: ladder.floor(),
+        reason: course.reason(),
+        energy,
+        host,
+        order: orders.newest(),
+        docker_up: shed.is_up(),
+        containers: shed.version(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Taking events in: what happened becomes what is known. Nothing is decided here.
+
+use protocol::Uptime;
+use protocol::message::{Goodbye, OrderOutcome, OrderRefusal, SwitchOrder};
+
+use super::action::{Action, ActionId, Warning};
+use super::event::{ActionError, Event, LinkEvent, SupervisorId};
+use super::filter::Heard;
+use super::{Agent, Asked};
+
+/// What taking an event in left to be answered.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// A believable reading came.
+    pub(super) fresh: bool,
+    /// An order came.
+    pub(super) order: Option<(Asked, Result<(), OrderRefusal>)>,
+}
+
+impl Agent {
+    pub(super) fn take(&mut self, now: Uptime, event: Event, actions: &mut Vec<Action>) -> Taken {
+        let mut taken = Taken::default();
+        match event {
+            Event::Tick => {}
+            Event::Sensor { sensor, reading } => {
+                let heard = self.filter.take(now, sensor, reading, actions);
+                taken.fresh = self.hear(now, heard);
+            }
+            Event::Host(sample) => self.host = sample,
+            Event::Docker(event) => self.shed.docker(now, event, actions),
+            Event::Link { supervisor, event } => return self.link(now, supervisor, event, actions),
+            Event::Outcome { action, result } => self.outcome(now, action, &result, actions),
+            Event::Terminate => self.terminate(now, actions),
+        }
+        taken
+    }
+
+    /// Feeds the estimator; whether a believable reading came.
+    pub(super) fn hear(&mut self, now: Uptime, heard: Heard) -> bool {
+        match heard {
+            Heard::Sample(sample) => {
+                self.estimator.observe(now, &sample);
+                self.read_at = Some(now);
+                if let Some(temperature) = sample.temperature {
+                    self.battery_temperature = temperature;
+                }
+                true
+            }
+            Heard::Miss(fault) => {
+                self.estimator.miss(now, fault);
+                false
+            }
+            Heard::Nothing => false,
+        }
+    }
+
+    fn link(
+        &mut self,
+        now: Uptime,
+        supervisor: SupervisorId,
+        event: LinkEvent,
+        actions: &mut Vec<Action>,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        match event {
+            LinkEvent::Up(_) => self.reporter.up(supervisor),
+            LinkEvent::Down { .. } => self.reporter.down(supervisor),
+            LinkEvent::Ack(sequence) => self.reporter.acknowledged(supervisor, sequence, actions),
+            LinkEvent::RequestFull => self.reporter.full_wanted(supervisor),
+            LinkEvent::Supply(report) => taken.fresh = self.relay.take(now, report),
+            LinkEvent::Order(order) => {
+                let asked = Asked { supervisor, order: order.id };
+                taken.order = Some((asked, self.orders.take(now, &order)));
+            }
+            LinkEvent::Switch(order) => {
+                let asked = Asked { supervisor, order: order.id };
+                taken.order = self.switch(asked, order, actions).err().map(|refusal| (asked, Err(refusal)));
+            }
+        }
+        taken
+    }
+
+    /// Begins to switch another node's power; the answer follows its outcome.
+    fn switch(
+        &mut self,
+        asked: Asked,
+        order: SwitchOrder,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), OrderRefusal> {
+        self.orders.admit(order.id)?;
+        if !self.switches.contains(&order.node) {
+            return Err(OrderRefusal::NoSuchSwitch);
+        }
+        let id = self.ids.next();
+        actions.push(Action::Switch { id, node: order.node, on: order.on });
+        self.switching.insert(id, asked);
+        Ok(())
+    }
+
+    fn outcome(
+        &mut self,
+        now: Uptime,
+        action: ActionId,
+        result: &Result<(), ActionError>,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.ending == Some(action) {
+            // Written or not: there is nothing more to wait for.
+            self.ending = None;
+            actions.push(Action::Stop);
+            return;
+        }
+        if let Some(asked) = self.switching.remove(&action) {
+            let result = match result {
+                Ok(()) => Ok(self.course.stage()),
+                Err(ActionError::Unsupported | ActionError::NotFound) => Err(OrderRefusal::NoSuchSwitch),
+                Err(_) => Err(OrderRefusal::SwitchFailed),
+            };
+            self.reporter.answer(asked.supervisor, OrderOutcome { id: asked.order, result }, actions);
+            return;
+        }
+        if self.parking.is_mine(action) {
+            if let Err(error) = result {
+                self.parking.stay();
+                self.reporter.stay();
+                let what = "power the node off".to_owned();
+                actions.push(Action::Warn(Warning::ActionFailed { what, why: error.to_string() }));
+            }
+            return;
+        }
+        let _known = self.shed.outcome(now, action, result, actions)
+            || self.keeper.outcome(now, action, result, actions)
+            || self.governor.outcome(now, action, result, actions)
+            || self.lamp.outcome(now, action, result);
+    }
+
+    fn terminate(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        if self.terminated {
+            return;
+        }
+        self.terminated = true;
+        let (mark, state) = (self.mark(), self.state());
+        self.ending = Some(self.keeper.write(now, mark, &mut self.ids, state, actions));
+        self.reporter.part(&Goodbye::Stopping, actions);
+    }
+}
