@@ -76,6 +76,11 @@ impl Hands {
         self.shadow.is_some()
     }
 
+    /// For the log: nothing, but in a dry run.
+    fn dry_run(&self) -> Option<bool> {
+        self.is_dry_run().then_some(true)
+    }
+
     /// Whether the core said that the program may end.
     pub fn is_stopped(&self) -> bool {
         self.stopped
@@ -108,7 +113,7 @@ impl Hands {
         match action {
             Action::Container { id, container, change, stage } => {
                 let name = self.names.get(&container).map_or("(gone)", String::as_str);
-                info!(%container, %stage, dry_run = self.is_dry_run(), "{name}: {}", Words(change));
+                info!(%container, %stage, dry_run = self.dry_run(), "{name}: {}", Words(change));
                 self.under_way.insert(id);
                 self.change(id, container, change, ended);
             }
@@ -132,7 +137,7 @@ impl Hands {
             }
             Action::Switch { id, node, on } => {
                 let word = if on { "on" } else { "off" };
-                info!(dry_run = self.is_dry_run(), "power of {node}: {word}");
+                info!(dry_run = self.dry_run(), "power of {node}: {word}");
                 let result = self.unless_dry(String::new, |hands| hands.switches.set(&node, on));
                 self.now(id, result, ended);
             }
@@ -148,7 +153,7 @@ impl Hands {
             }
             Action::PowerOff { id, reason } => self.parting = Some((id, reason)),
             Action::Announce { from, to, reason } => {
-                info!(dry_run = self.is_dry_run(), "stage {from} -> {to}: {reason}");
+                info!(dry_run = self.dry_run(), "stage {from} -> {to}: {reason}");
                 systemd.status(&format!("{to}: {reason}"));
             }
             Action::Warn(warning) => warn!("{}", Told(&warning)),
@@ -163,7 +168,7 @@ impl Hands {
         }
         let Some((id, reason)) = self.parting.take() else { return };
         self.under_way.insert(id);
-        warn!(dry_run = self.is_dry_run(), "powering off: {reason}");
+        warn!(dry_run = self.dry_run(), "powering off: {reason}");
         if self.is_dry_run() {
             ended.push(outcome(id, Ok(())));
             return;

@@ -40,6 +40,8 @@ const QUEUE: usize = 256;
 const SLACK: Duration = Duration::from_millis(100);
 /// After SIGTERM the core says when it is done; should it not, the program ends all the same.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// Signals to stop that come within this are one.
+const BREATH: Duration = Duration::from_secs(1);
 /// The core is not asked more often than this, whatever it wishes.
 const TICK_LEAST: Duration = Duration::from_millis(1);
 
@@ -211,11 +213,14 @@ impl Loop {
         Ok(())
     }
 
-    /// Asks the core to stop; asked twice, the program ends now.
+    /// Asks the core to stop; asked again, the program ends now. Two signals in one breath are one wish: `timeout` and
+    /// terminals send them so.
     fn stop(&mut self) {
-        if self.terminating.is_some() {
-            warn!("asked to stop twice: ends now");
-            self.hands.stop_now();
+        if let Some(since) = self.terminating {
+            if since.elapsed() >= BREATH {
+                warn!("asked to stop twice: ends now");
+                self.hands.stop_now();
+            }
             return;
         }
         self.terminating = Some(Instant::now());
