@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if !args.follow {
             return Ok(ExitCode::SUCCESS);
         }
-        answer = asker.next()?.context("the supervisor has stopped")?;
+        answer = asker.another()?.context("the supervisor has stopped")?;
     }
 }
 

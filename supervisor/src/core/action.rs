@@ -12,7 +12,6 @@ use super::journal::Record;
 /// None has an outcome of its own: a message that could not be sent ends its link (`LinkEvent::Closed`), a record
 /// that could not be written changes the journal's state (`Event::Journal`).
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "an action lives for one call; most are messages")]
 pub enum Action {
     /// Send a message on a link.
     Send {

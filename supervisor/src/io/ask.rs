@@ -104,7 +104,7 @@ impl Asker {
     /// # Errors
     ///
     /// [`AskError::Broken`] or [`AskError::Strange`].
-    pub fn next(&mut self) -> Result<Option<Answer>, AskError> {
+    pub fn another(&mut self) -> Result<Option<Answer>, AskError> {
         if let Err(cause) = self.connection.get_mut().set_read_timeout(None) {
             return Err(AskError::Broken { path: self.path.clone(), cause });
         }

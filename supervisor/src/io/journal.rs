@@ -33,8 +33,8 @@ const REOPEN_INTERVAL: Duration = Duration::from_secs(30);
 /// A record as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The journal's number of it; `None` when it could not be written.
-    pub id: Option<i64>,
+    /// The journal's number of it; `None` when it could not be written. (Orders have an `id`: this must not be one.)
+    pub number: Option<i64>,
     /// The time of day, as this machine knew it.
     pub time: Timestamp,
     /// What was seen or decided.
@@ -48,6 +48,7 @@ enum Job {
     Remember(KnownNode),
     SaveTerm(Term),
     Read(Query, oneshot::Sender<Result<Vec<Entry>, String>>),
+    Sync(SyncSender<()>),
     Stop,
 }
 
@@ -109,6 +110,15 @@ impl Journal {
     /// Remembers the term.
     pub fn save_term(&mut self, term: Term) {
         self.put(Job::SaveTerm(term));
+    }
+
+    /// Waits until everything so far is on disk, or has failed to be.
+    pub fn sync(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.jobs.send(Job::Sync(done)).is_ok() {
+            // The thread answers, or has ended: either way there is nothing more to wait for.
+            let _ = wait.recv();
+        }
     }
 
     fn put(&mut self, job: Job) {
@@ -201,9 +211,9 @@ impl Keeper {
         while let Ok(job) = queue.recv() {
             match job {
                 Job::Record(time, record) => {
-                    let id = self.write(|store| store.append(time, &record));
+                    let number = self.write(|store| store.append(time, &record));
                     // No follower is no error.
-                    let _ = followers.send(Entry { id, time, record });
+                    let _ = followers.send(Entry { number, time, record });
                 }
                 Job::Remember(node) => {
                     self.write(|store| store.remember(&node));
@@ -218,6 +228,9 @@ impl Keeper {
                     );
                     // Who asked may be gone.
                     let _ = reply.send(answer);
+                }
+                Job::Sync(done) => {
+                    let _ = done.send(());
                 }
                 Job::Stop => return,
             }

@@ -256,3 +256,39 @@ fn frame(message: &SupervisorMessage) -> Option<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::Sequence;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_takes_nothing_more_is_dropped_and_later_messages_go_nowhere() {
+        let (queue, mut waiting) = mpsc::channel(QUEUE_MAX);
+        let mut outbox = Outbox::default();
+        outbox.opened(LinkId(1), queue);
+        let message = SupervisorMessage::Ack(Sequence(1));
+        for _ in 0..QUEUE_MAX {
+            assert!(outbox.send(LinkId(1), &message));
+        }
+        assert!(!outbox.send(LinkId(1), &message), "the queue is bounded");
+        assert!(outbox.send(LinkId(1), &message), "said once");
+        let mut written = 0;
+        while waiting.try_recv().is_ok() {
+            written += 1;
+        }
+        assert_eq!(written, QUEUE_MAX);
+        assert!(waiting.is_closed(), "the writer ends once the rest is written");
+    }
+
+    #[test]
+    fn a_first_message_of_a_future_version_is_answered_with_versions_and_a_later_one_as_malformed() {
+        // The tag of a hello, the versions 200 to 201, and then nothing that this build knows.
+        let bytes = [8, 0, 200, 1, 201, 1, 9, 9, 9];
+        let mut inbox = Inbox { decoder: Decoder::new(), greeted: false };
+        assert!(matches!(inbox.next(&mut &bytes[..]), Err(Refusal::Version { .. })));
+        let mut inbox = Inbox { decoder: Decoder::new(), greeted: true };
+        assert_eq!(inbox.next(&mut &bytes[..]), Err(Refusal::Malformed));
+    }
+}

@@ -277,13 +277,13 @@ async fn events(write: &mut OwnedWriteHalf, query: Query, follow: bool, journal:
         Ok(events) => events,
         Err(message) => return say(write, &Answer::Error { message }).await,
     };
-    let last = events.last().and_then(|entry| entry.id);
+    let last = events.last().and_then(|entry| entry.number);
     say(write, &Answer::Events(Events { schema: SCHEMA, events })).await?;
     let Some(mut following) = following else { return Ok(()) };
     loop {
         use tokio::sync::broadcast::error::RecvError;
         let answer = match following.recv().await {
-            Ok(entry) if entry.id.is_some() && entry.id <= last => continue,
+            Ok(entry) if entry.number.is_some() && entry.number <= last => continue,
             Ok(entry) => Answer::Event(entry),
             Err(RecvError::Lagged(count)) => Answer::Missed { count },
             Err(RecvError::Closed) => return Ok(()),

@@ -60,9 +60,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (events, from_links) = mpsc::channel(EVENTS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let connections_max = config.settings.links_max + LINGERING_MAX;
-    let accepting = tokio::spawn(links::accept(listener, connections_max, events));
-    let answering = tokio::spawn(operator::serve(socket, questions, journal.reader()));
-    let world = World {
+    let reader = journal.reader();
+    let mut world = World {
         clock: Clock::start(),
         core: Supervisor::resume(config.settings, kept),
         outbox: Outbox::default(),
@@ -71,6 +70,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         actions: Vec::new(),
     };
     let signals = Signals::new().map_err(RunError::Signals)?;
+    // The new term is on disk before any agent hears it.
+    world.happen(Event::Tick);
+    world.journal.sync();
+    let accepting = tokio::spawn(links::accept(listener, connections_max, events));
+    let answering = tokio::spawn(operator::serve(socket, questions, reader));
     tracing::info!("listening on {}, operators on {}", world.listen, config.socket.display());
     notify::ready(&format!("listening on {}", world.listen));
     let journal = world.turn(from_links, asked, journal_states, signals).await;
@@ -126,7 +130,6 @@ impl World {
         mut journal_states: mpsc::UnboundedReceiver<JournalState>,
         mut signals: Signals,
     ) -> Journal {
-        self.happen(Event::Tick);
         let watchdog = notify::watchdog_interval();
         loop {
             // Every turn of the loop is a sign of life, and a quiet one ends in time to give the next.

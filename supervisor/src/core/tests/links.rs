@@ -7,11 +7,13 @@ use super::site::{Site, energy, hello, name};
 use crate::core::{Event, FromAgent, LinkEnd, LinkEvent, Liveness, Settings, What};
 
 fn messages(actions: &[crate::core::Action]) -> Vec<&SupervisorMessage> {
-    let message = |action| match action {
-        &crate::core::Action::Send { ref message, .. } => Some(message),
-        _ => None,
-    };
-    actions.iter().filter_map(message).collect()
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            crate::core::Action::Send { message, .. } => Some(message),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn damage_ends_one_link_and_a_flood_of_it_is_counted_not_listed() {
 fn silence_is_late_then_lost_and_a_word_brings_the_node_back() {
     let mut site = Site::of_four();
     site.agents.get_mut(&name("pi3")).unwrap().awake = false;
-    site.pass(Duration::from_secs(60));
+    site.pass(Duration::from_mins(1));
     let course = |site: &Site| -> Vec<Liveness> {
         let to = |what: &&What| match what {
             What::Liveness { to, .. } => Some(*to),

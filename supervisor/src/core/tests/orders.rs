@@ -19,7 +19,7 @@ fn orders_to(site: &Site, node: &str) -> Vec<(Uptime, Order)> {
 fn with_one_order() -> Site {
     let mut site = Site::of_four();
     site.energy = energy(72.2, 2.0);
-    site.pass(Duration::from_secs(60));
+    site.pass(Duration::from_mins(1));
     assert_eq!(site.stages(), [Stage::Normal, Stage::Normal, Stage::Normal, Stage::Throttle]);
     site
 }

@@ -134,12 +134,12 @@ fn a_node_that_climbed_by_itself_is_held_there_and_comes_back_in_turn() {
         let agent = site.agents.get_mut(&name(node)).unwrap();
         (agent.floor, agent.reason) = (Stage::Normal, Reason::Clear);
     }
-    site.pass(Duration::from_secs(60));
+    site.pass(Duration::from_mins(1));
     assert_eq!(site.stages()[1..3], [Stage::Shed; 2], "held, though their floors are gone");
     let reason = site.core.view(site.now).node("pi3").unwrap().order.clone().unwrap().reason;
     assert_eq!(reason, OrderReason::Waiting { turn_of: name("pi2"), place: 3 });
     site.energy = energy(90.0, -2.0);
-    site.pass(Duration::from_mins(60));
+    site.pass(Duration::from_hours(1));
     assert_eq!(site.stages(), [Stage::Normal; 4]);
 }
 

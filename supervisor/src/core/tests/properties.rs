@@ -137,7 +137,7 @@ proptest! {
         site.energy.fault = Some(protocol::Fault::BusGone);
         site.report_all();
         let before = site.records.len();
-        site.pass(Duration::from_mins(60));
+        site.pass(Duration::from_hours(1));
         for record in &site.records[before..] {
             if let What::Ordered { from: Some(from), to, .. } = &record.what {
                 prop_assert!(to >= from, "{record}");

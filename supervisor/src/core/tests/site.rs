@@ -205,7 +205,7 @@ impl Site {
             host: Host::default(),
             order: agent.order.as_ref().map(|order| order.id),
             containers_total: 0,
-            containers: Default::default(),
+            containers: <_>::default(),
             docker_up: true,
         }
     }

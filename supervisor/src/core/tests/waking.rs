@@ -39,7 +39,7 @@ fn wake(site: &mut Site, node: &str, shed_order: u8) {
 fn parked_nodes_wake_one_at_a_time_the_last_to_shed_first_on_a_level_with_margin() {
     let mut site = with_two_parked();
     site.energy = energy(51.0, -3.0);
-    site.pass(Duration::from_mins(60));
+    site.pass(Duration::from_hours(1));
     assert!(switches(&site).is_empty(), "above the level of the floors, but not above the leader's");
     site.energy = energy(60.0, -3.0);
     site.pass(Duration::from_mins(12));
@@ -123,7 +123,7 @@ fn while_somebody_is_woken_nobody_recovers() {
     site.park("pi4");
     let before = site.steps().len();
     site.energy = energy(95.0, -3.0);
-    site.pass(Duration::from_mins(60));
+    site.pass(Duration::from_hours(1));
     let woke: Vec<Uptime> = switches(&site).iter().map(|(at, _, _)| *at).collect();
     assert!(!woke.is_empty());
     let timeout = Settings::default().plan.wake_timeout;

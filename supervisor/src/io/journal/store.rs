@@ -193,7 +193,7 @@ impl Store {
             let (id, millis, text) = row?;
             // A record that a later version wrote differently is left out, not guessed at.
             if let Ok(record) = serde_json::from_str(&text) {
-                entries.push(Entry { id: Some(id), time: Timestamp::from_millis(millis), record });
+                entries.push(Entry { number: Some(id), time: Timestamp::from_millis(millis), record });
             }
         }
         entries.reverse();

@@ -1,10 +1,12 @@
-use protocol::{NodeName, Uptime};
+use protocol::message::{OrderRefusal, Refusal};
+use protocol::{Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, Uptime};
 
 use super::*;
-use crate::core::What;
+use crate::core::safety::Veto;
+use crate::core::{LinkEnd, Liveness, What};
 
 fn record(number: u64) -> Record {
-    let node = (number % 2 == 0).then(|| "pi1".parse::<NodeName>().unwrap());
+    let node = number.is_multiple_of(2).then(|| "pi1".parse::<NodeName>().unwrap());
     Record { at: Uptime::from_secs(number), node, supply: None, what: What::Leading { term: Term(number) } }
 }
 
@@ -29,7 +31,7 @@ fn everything_written_is_there_after_a_reopen() {
     let store = Store::open(&path, 100).unwrap();
     assert_eq!(store.kept().unwrap(), Kept { term: Term(7), nodes: vec![node] });
     let found = store.read(&Query::default()).unwrap();
-    assert_eq!(found, [Entry { id: Some(1), time: Timestamp::from_millis(1000), record: record(1) }]);
+    assert_eq!(found, [Entry { number: Some(1), time: Timestamp::from_millis(1000), record: record(1) }]);
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn a_query_narrows_by_number_time_and_node() {
     for number in 1..=6u64 {
         store.append(Timestamp::from_millis(number.cast_signed() * 1000), &record(number)).unwrap();
     }
-    let ids = |query| -> Vec<i64> { store.read(&query).unwrap().iter().filter_map(|e| e.id).collect() };
+    let ids = |query| -> Vec<i64> { store.read(&query).unwrap().iter().filter_map(|e| e.number).collect() };
     assert_eq!(ids(Query { after: Some(4), ..Query::default() }), [5, 6]);
     assert_eq!(ids(Query { since: Some(Timestamp::from_millis(5000)), ..Query::default() }), [5, 6]);
     assert_eq!(ids(Query { node: "pi1".parse().ok(), ..Query::default() }), [2, 4, 6]);
@@ -113,4 +115,47 @@ fn a_folder_that_cannot_be_made_is_a_failing_journal_and_no_reason_to_stop() {
     journal.record(record(1));
     journal.close();
     assert!(matches!(said.try_recv().unwrap(), JournalState::Failing { .. }));
+}
+
+/// One of each, so that two fields of one name are noticed: a record is flattened into its entry.
+fn one_of_each() -> Vec<What> {
+    let (id, seconds) = (OrderId::default(), Seconds(5));
+    let node: NodeName = "pi1".parse().unwrap();
+    let soc = Soc::from_percent(50.0);
+    vec![
+        What::Leading { term: Term(1) },
+        What::TermRaised { from: Term(1), to: Term(2) },
+        What::Stage { from: None, to: Stage::Shed, floor: Stage::Normal, reason: Reason::Clear },
+        What::Ordered { id, from: None, to: Stage::Shed, reason: OrderReason::EnoughEnergy },
+        What::OrderRefused { id, refusal: OrderRefusal::NoSuchSwitch },
+        What::Vetoed { to: None, veto: Veto::WakeUnderWay { node: node.clone(), since: seconds } },
+        What::Liveness { from: Liveness::Alive, to: Liveness::Late, silent: seconds },
+        What::Waking { id, through: node.clone(), soc, level: soc },
+        What::Woke { after: seconds },
+        What::WakeFailed { through: node.clone(), refusal: None },
+        What::LinkRefused { peer: "x".to_owned(), refusal: Refusal::Version { min: 1, max: 2 } },
+        What::LinkEnded { end: LinkEnd::Stalled },
+        What::LinksRefusedMore { count: 3 },
+        What::SensorFault { fault: Fault::BusGone },
+        What::SensorClear,
+        What::SensorsDisagree { worse: node.clone(), worse_soc: soc, other: node.clone(), other_soc: soc },
+        What::SensorsAgree,
+        What::SupplyUnknown { age: Some(seconds) },
+        What::SupplyKnown { source: node, soc },
+        What::JournalFailing { why: "full".to_owned() },
+        What::JournalWorking,
+    ]
+}
+
+#[test]
+fn every_kind_of_record_survives_its_own_text() {
+    for what in one_of_each() {
+        let entry = Entry {
+            number: Some(3),
+            time: Timestamp::from_millis(1000),
+            record: Record { at: Uptime::from_secs(1), node: "pi1".parse().ok(), supply: None, what },
+        };
+        let text = serde_json::to_string(&entry).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry, "{text}");
+    }
 }

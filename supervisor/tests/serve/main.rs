@@ -1,0 +1,9 @@
+//! The built `heliostat serve`, with agents that speak the real protocol over loopback: well-behaved ones, and others.
+
+#![expect(clippy::disallowed_methods, reason = "tests start processes and read clocks")]
+
+mod agent;
+mod intruders;
+mod operator;
+mod restart;
+mod served;
