@@ -41,6 +41,13 @@ pub(super) struct Shape {
     pub(super) end: f64,
 }
 
+impl Shape {
+    /// The usable end of this hypothesis, where the datasheet's is `end`.
+    pub(super) fn end_off(self, end: f64) -> f64 {
+        end + self.end * (0.01 + 0.3 * end.abs())
+    }
+}
+
 impl Cell {
     pub(super) fn new(battery: &Battery) -> Self {
         let usual = battery.chemistry.usual();
@@ -108,14 +115,9 @@ impl Cell {
         (1.0 - peukert * (1.0 - cold)).clamp(-0.02, 0.9)
     }
 
-    /// The usable end of one hypothesis.
-    pub(super) fn end_of(&self, shape: Shape, end: f64) -> f64 {
-        end + shape.end * (0.01 + 0.3 * end.abs())
-    }
-
     /// Rest voltage and knee of a hypothesis at a state of charge; the resistance's drop comes off it.
     pub(super) fn voltage(&self, soc: f64, shape: Shape, end: f64) -> f64 {
-        let end = self.end_of(shape, end);
+        let end = shape.end_off(end);
         if self.is_lead() {
             let place = (soc - end) / (KNEE_WIDTH * shape.knee);
             let knee = if place > 12.0 { 0.0 } else { self.knee * exp(-place.max(-1.0)) };
@@ -153,7 +155,7 @@ impl Cell {
     /// `offset` is what the terminals show above the equation, `drop` what the resistance takes.
     pub(super) fn empty_at(&self, shape: Shape, end: f64, offset: f64, drop: f64) -> f64 {
         let wanted = self.cutoff + drop - offset * self.offset_holds(self.cutoff);
-        let usable = self.end_of(shape, end);
+        let usable = shape.end_off(end);
         if !self.is_lead() {
             let stretch = (1.0 - usable) * (0.85 + 0.15 * shape.knee);
             return usable + stretch * self.table_soc(wanted.min(PLATEAU));

@@ -109,12 +109,12 @@ impl Gain {
     /// likelihood, up to a constant.
     pub(super) fn apply(&self, errors: &mut Errors, seen: f64, expected: f64, more: f64, holds: f64) -> f64 {
         let mut innovation = seen - expected;
-        for at in 0..ERRORS {
-            innovation -= if at < FAST { holds } else { 1.0 } * self.row[at] * errors[at];
+        for (at, (error, row)) in errors.iter().zip(self.row).enumerate() {
+            innovation -= if at < FAST { holds } else { 1.0 } * row * error;
         }
         let variance = self.noise + holds * holds * (self.variance - self.noise) + more;
-        for at in 0..ERRORS {
-            errors[at] += holds * self.by[at] / variance * innovation;
+        for (error, by) in errors.iter_mut().zip(self.by) {
+            *error += holds * by / variance * innovation;
         }
         // Tails a little heavier than a bell's: no single window may end a hypothesis for good.
         let squared = innovation * innovation / variance;

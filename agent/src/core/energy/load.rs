@@ -65,3 +65,35 @@ impl PresentLoad {
 pub(super) fn weight(seconds: f64, constant: f64) -> f64 {
     if seconds >= constant { 1.0 } else { 1.0 - exp(-seconds / constant) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_job_wavers_and_a_shed_is_followed() {
+        let mut load = PresentLoad::default();
+        for step in 0..3600 {
+            // Twenty minutes on, forty off.
+            let amps = if step % 360 < 120 { 2.8 } else { 2.0 };
+            load.observe(12.0, amps, 10.0);
+        }
+        assert!((load.watts(10.0) - 27.2).abs() < 2.0, "{} W", load.watts(10.0));
+        for _ in 0..90 {
+            load.observe(12.0, 0.3, 10.0);
+        }
+        assert!(load.watts(10.0) < 12.0, "15 min after a shed: {} W", load.watts(10.0));
+    }
+
+    #[test]
+    fn with_little_time_left_the_last_hours_count() {
+        let mut load = PresentLoad::default();
+        for _ in 0..2160 {
+            load.observe(12.0, 2.0, 10.0);
+        }
+        for _ in 0..720 {
+            load.observe(12.0, 2.6, 10.0);
+        }
+        assert!(load.watts(1.0) > load.watts(12.0) + 2.0, "{} and {} W", load.watts(1.0), load.watts(12.0));
+    }
+}

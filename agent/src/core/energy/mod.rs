@@ -10,13 +10,12 @@
 
 use std::time::Duration;
 
-use protocol::report::{Basis, Energy, SocBand, TimeBand};
-use protocol::time::Seconds;
-use protocol::{Charge, Current, Fault, Power, Soc, Uptime, Voltage};
+use protocol::{Current, Fault, Soc, Uptime, Voltage};
 
 use super::reading::Sample;
 use crate::config::Battery;
 
+mod answer;
 mod bank;
 mod cell;
 mod chance;
@@ -65,7 +64,7 @@ const BAND: [f64; 3] = [0.1, 0.5, 0.9];
 /// Of the charge that can still be drawn: too short a promise costs less than too long a one, and the knee of LiFePO4
 /// comes with less warning.
 const BAND_USABLE_LEAD: [f64; 3] = [0.1, 0.4, 0.9];
-const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.35, 0.9];
+const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.3, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,8 +73,9 @@ struct Drawn {
     soc: [f64; 3],
     /// Charge that can still be drawn at the present load, Ah, likewise.
     usable: [f64; 3],
-    /// Capacity, Ah.
+    /// Capacity, Ah, and its spread in parts of the label's.
     size: f64,
+    size_spread: f64,
     /// Resistance at once and behind the slow pair, ohms.
     resistance: (f64, f64),
 }
@@ -332,12 +332,13 @@ impl Estimator {
         let load = self.load.amps().max(0.2 * 0.05 * self.cell.label);
         let (quick, _) = self.bank.mean(|one| one.errors[FAST]);
         let (slow, _) = self.bank.mean(|one| one.errors[SLOW]);
-        let (size, _) = self.bank.mean(|one| one.size);
+        let (size, size_spread) = self.bank.mean(|one| one.size);
         let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
         self.drawn = Drawn {
             soc: self.bank.percentiles(|one| one.soc, BAND),
             usable: self.usable(load),
             size: size * self.cell.label,
+            size_spread,
             resistance: (quick.max(0.1) * ohms, slow.max(0.0) * ohms),
         };
     }
@@ -375,114 +376,6 @@ impl Estimator {
         }
         self.fault = Some(fault);
     }
-
-    /// What is known at `now`.
-    pub fn energy(&self, now: Uptime) -> Energy {
-        let Some(last) = self.last else {
-            return Energy { fault: self.fault, soc: self.band(0.0), ..Energy::default() };
-        };
-        let stale = if self.fault.is_some() { now.since(last.at) } else { Duration::ZERO };
-        let worst = self.battery.load_max.watts() / 12.0 * stale.as_secs_f64() / 3600.0;
-        let counts = last.current.is_some();
-        let soc = if counts { self.band(worst) } else { self.voltage_only.band(&self.cell) };
-        let wide = soc.is_none_or(|band| band.high.fraction() - band.low.fraction() > BAND_UNKNOWN);
-        let basis = match (wide, self.fault, counts) {
-            (true, _, true) => Basis::Unknown,
-            (_, Some(_), _) => Basis::Aged,
-            (_, None, true) => Basis::Counted,
-            (_, None, false) => Basis::VoltageOnly,
-        };
-        let known = basis != Basis::Unknown && counts;
-        Energy {
-            voltage: Some(last.voltage),
-            current: last.current,
-            compensated: self.compensated.map(Voltage::from_volts),
-            soc,
-            time_to_empty: if known { self.time_left(worst) } else { None },
-            basis,
-            fault: self.fault,
-        }
-    }
-
-    /// The band now: what the bank said last, less what flowed since.
-    fn band(&self, worst: f64) -> Option<SocBand> {
-        let (out, into) = self.pending;
-        let flowed = (out - into * self.cell.usual.charge_efficiency) / self.drawn.size;
-        let [low, best, high] = self.drawn.soc.map(|soc| soc - flowed);
-        let worst = worst / self.drawn.size;
-        Some(SocBand {
-            low: Soc::from_fraction(low - worst),
-            best: Soc::from_fraction(best - 0.5 * worst),
-            high: Soc::from_fraction(high),
-        })
-    }
-
-    /// Time to empty at the present load.
-    fn time_left(&self, worst: f64) -> Option<TimeBand> {
-        let amps = self.load.amps();
-        if amps <= 0.0 {
-            return None;
-        }
-        let hours = self.drawn.usable[1] / amps;
-        self.time_band(self.drawn.usable, worst, self.load.watts(hours))
-    }
-
-    /// How long such an amount of charge carries this power, W: the current grows as the voltage falls.
-    fn time_band(&self, usable: [f64; 3], worst: f64, watts: f64) -> Option<TimeBand> {
-        let (out, into) = self.pending;
-        let soc = self.drawn.soc[1];
-        let apart = self.load.volts() - self.cell.middle(2.0 * soc);
-        let volts = (self.cell.middle(soc) + apart.min(0.0)).max(self.cell.usual.empty.volts());
-        let amps = Current::from_amps(watts / volts);
-        let lasts = |charge: f64| {
-            let left = Charge::from_amp_hours((charge - out + into).max(0.0));
-            left.lasts(amps).map(Seconds::from)
-        };
-        let [low, best, high] = usable;
-        Some(TimeBand { low: lasts(low - worst)?, best: lasts(best - 0.5 * worst)?, high: lasts(high)? })
-    }
-
-    /// How long the battery would carry this load from its terminals, until it is usably empty. `None` for no load,
-    /// or when nothing is known. Costs a few microseconds: it asks every hypothesis.
-    pub fn time_to_empty_at(&self, load: Power) -> Option<TimeBand> {
-        let last = self.last?;
-        last.current?;
-        let [low, _, high] = self.drawn.soc;
-        if high - low > BAND_UNKNOWN || !load.is_finite() {
-            return None;
-        }
-        let amps = load.watts().max(0.0) / self.cell.table(self.drawn.soc[1]);
-        self.time_band(self.usable(amps), 0.0, load.watts())
-    }
-
-    /// Faults of the sensor or the settings that the readings give away.
-    pub fn advisories(&self) -> impl Iterator<Item = Advisory> + '_ {
-        let label = self.cell.label;
-        let (size, spread) = self.bank.mean(|one| one.size);
-        let sure = spread < 0.025 && self.celsius > 10.0;
-        let gain = sure && (size - 1.0).abs() > 0.033 && size > 0.92;
-        let old = sure && size <= 0.92;
-        [
-            self.suspect.clipped().map(|amps| Advisory::ShuntClipped { limit: Current::from_amps(amps) }),
-            self.reversed.then_some(Advisory::CurrentReversed),
-            gain.then_some(Advisory::CurrentGain { factor: size }),
-            old.then(|| Advisory::CapacityLow {
-                learned: Charge::from_amp_hours(size * label),
-                label: self.battery.capacity,
-            }),
-            self.volts_off.map(|volts| Advisory::VoltageOffset { offset: Voltage::from_volts(volts) }),
-        ]
-        .into_iter()
-        .flatten()
-    }
-
-    /// What a restart should know.
-    pub fn learned(&self) -> Learned {
-        let (_, spread) = self.bank.mean(|one| one.soc);
-        let known = self.drawn.soc[2] - self.drawn.soc[0] <= BAND_UNKNOWN;
-        let soc = self.band(0.0).filter(|_| known).map(|band| band.best);
-        Learned::of(&self.bank.belief(), soc, spread, self.leak, self.reversed)
-    }
 }
 
 /// What a restart may believe of the state of charge.
@@ -498,3 +391,6 @@ fn restart(known: &Learned, off_for: Option<Duration>) -> Start {
     let trust = 1.0 / (1.0 + hours / 24.0);
     Start::About { soc: soc.fraction(), spread: (spread + 0.02 * hours).min(0.3), trust }
 }
+
+#[cfg(test)]
+mod tests;

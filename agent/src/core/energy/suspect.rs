@@ -162,3 +162,45 @@ impl Suspect {
         Some((product / square, 3.2e-5 / square))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::energy::chance::mixed;
+
+    /// Ten minutes of a wavering load on a battery of 30 mOhm, the current read with this sign.
+    fn wavering(sign: f64) -> Suspect {
+        let mut suspect = Suspect::default();
+        for step in 0..120 {
+            let amps = 2.0 + mixed(step);
+            suspect.observe(12.4 - 0.03 * amps + 0.002 * mixed(1000 + step), sign * amps, 10.0, 70.0);
+        }
+        suspect
+    }
+
+    #[test]
+    fn a_swapped_sign_is_told_from_a_right_one() {
+        assert!(wavering(-1.0).is_reversed());
+        assert!(!wavering(1.0).is_reversed());
+    }
+
+    #[test]
+    fn the_resistance_comes_out_of_the_wavering() {
+        let (ohms, _) = wavering(1.0).take_resistance().unwrap();
+        assert!((ohms - 0.03).abs() < 0.004, "{ohms} Ohm");
+    }
+
+    #[test]
+    fn a_still_current_is_clipped_only_at_the_end_of_a_shunt_and_under_a_moving_voltage() {
+        let run = |amps: f64, volts_step: f64| {
+            let mut suspect = Suspect::default();
+            for step in 0..60 {
+                suspect.observe(13.0 + volts_step * f64::from(step), amps, 10.0, 70.0);
+            }
+            suspect.clipped()
+        };
+        assert_eq!(run(-8.192, 0.001), Some(-8.192));
+        assert_eq!(run(-5.0, 0.001), None, "a steady charger");
+        assert_eq!(run(-8.192, 0.0), None, "a steady charger of just that current");
+    }
+}
