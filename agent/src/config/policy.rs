@@ -15,9 +15,9 @@
 //! Why these: one 10 % step of a lead-acid battery is about 80 mV at rest (Renogy CTRL-PWM20 manual p. 26; Trojan's
 //! User's Guide), so a voltage stands beside each state of charge as a second witness, not as the first; a deep-cycle
 //! battery should keep half of its charge, a starter battery 70 to 80 %; chargers cut the load at 11.0 to 11.7 V and
-//! give it back at 12.6 V (Morningstar SunSaver 11.5/12.6, LibreSolar 11.7/12.6, EPEver 11.1/12.6), so the ladder ends
-//! above that; LiFePO4 has a plateau on which voltage says nothing, so its upper rungs lean on counting alone.
-//! Victron's generator rule (11.5/12.4 V) and BatteryLife (a floor in percent) are the same two ideas.
+//! give it back at 12.6 V (Morningstar `SunSaver` 11.5/12.6, `LibreSolar` 11.7/12.6, `EPEver` 11.1/12.6), so the ladder
+//! ends above that; LiFePO4 has a plateau on which voltage says nothing, so its upper rungs lean on counting alone.
+//! Victron's generator rule (11.5/12.4 V) and `BatteryLife` (a floor in percent) are the same two ideas.
 
 use std::time::Duration;
 
@@ -193,7 +193,7 @@ impl Policy {
             collapse: Voltage::ZERO,
             collapse_hold: Duration::from_secs(10),
             stagger: Duration::from_secs(20),
-            settle: Duration::from_secs(120),
+            settle: Duration::from_mins(2),
             stale_hold: Duration::from_secs(30),
             stale_climb: Duration::from_mins(5),
             // A Pi slows itself down at 80 C (soft limit 60 C on a 3B+): save before it must.

@@ -82,7 +82,7 @@ mod tests {
     use protocol::message::Order;
     use protocol::{OrderId, OrderReason, Seconds};
 
-    const SETTLE: Duration = Duration::from_secs(120);
+    const SETTLE: Duration = Duration::from_mins(2);
     const CLEAR: (Stage, &Reason) = (Stage::Normal, &Reason::Clear);
 
     fn ordered(stage: Stage) -> Orders {

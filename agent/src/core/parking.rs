@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn power_is_cut_when_all_has_ended_and_only_once() {
-        let mut parking = Parking::new(Duration::from_secs(180));
+        let mut parking = Parking::new(Duration::from_mins(3));
         let at = Uptime::from_secs;
         assert_eq!(parking.step(at(0), true, false), Due::Nothing);
         assert_eq!(parking.deadline(), Some(at(135)));
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_container_that_resists_does_not_hold_the_node_up() {
-        let mut parking = Parking::new(Duration::from_secs(180));
+        let mut parking = Parking::new(Duration::from_mins(3));
         parking.step(Uptime::START, true, false);
         assert_eq!(parking.step(Uptime::from_secs(134), true, false), Due::Nothing);
         assert_eq!(parking.step(Uptime::from_secs(135), true, false), Due::PowerOff { in_time: false });
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_stayed_up_can_recover_and_halt_again() {
-        let mut parking = Parking::new(Duration::from_secs(180));
+        let mut parking = Parking::new(Duration::from_mins(3));
         parking.step(Uptime::START, true, true);
         parking.stay();
         assert_eq!(parking.step(Uptime::from_secs(999), true, true), Due::Nothing);

@@ -2,6 +2,7 @@
 
 mod containers;
 mod docker;
+mod dusk;
 mod faults;
 mod links;
 mod stages;

@@ -149,7 +149,7 @@ impl Filter {
         if sample.current.is_none() {
             let others = self.watches.iter().filter(|other| !other.is_faulty());
             sample.current =
-                others.filter_map(|other| other.believed_within(now, self.silence)?.current).next();
+                others.into_iter().find_map(|other| other.believed_within(now, self.silence)?.current);
         }
         Heard::Sample(sample)
     }

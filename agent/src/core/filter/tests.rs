@@ -1,5 +1,6 @@
 //! Sensors that live, die, lie and disagree.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use protocol::Current;
@@ -12,7 +13,8 @@ fn filter(sensors: usize) -> Filter {
     let mut text =
         "[node]\nsupply = \"roof\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n".to_owned();
     for address in 0..sensors {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[sensor]]\nkind = \"ina226\"\nbus = \"/dev/i2c-1\"\naddress = {}\nshunt = \"2 mOhm\"\n\
              current_max = \"20 A\"\n",
             0x40 + address

@@ -247,7 +247,7 @@ impl Ladder {
         let Some(held) = self.leaving.held(now, hold).filter(|_| settled) else { return };
         let extra = self.relapses.extra(hold);
         if held < hold + extra {
-            let wait = Seconds::from(hold + extra - held);
+            let wait = Seconds::from((hold + extra).saturating_sub(held));
             self.backing_off.get_or_insert(Reason::BackingOff { relapses: self.relapses.count(), wait });
             return;
         }

@@ -21,7 +21,7 @@ pub(super) struct Slots {
 /// A container's slot.
 #[derive(Debug, Clone)]
 struct Slot {
-    slot: ContainerSlot,
+    number: ContainerSlot,
     name: ContainerName,
     class: Class,
     introduction: u32,
@@ -40,17 +40,17 @@ impl Slots {
             if self.taken.contains_key(id) {
                 continue;
             }
-            let Some(slot) = self.free() else { break };
+            let Some(number) = self.free() else { break };
             self.introductions += 1;
             let slot =
-                Slot { slot, name: name(&listed), class: listed.class, introduction: self.introductions };
+                Slot { number, name: name(&listed), class: listed.class, introduction: self.introductions };
             self.taken.insert(id.clone(), slot);
         }
     }
 
     /// The lowest slot that nobody has.
     fn free(&self) -> Option<ContainerSlot> {
-        let taken = |number: u8| self.taken.values().any(|slot| slot.slot.0 == number);
+        let taken = |number: u8| self.taken.values().any(|slot| slot.number.0 == number);
         (0..=u8::MAX).find(|number| !taken(*number)).map(ContainerSlot)
     }
 
@@ -59,7 +59,7 @@ impl Slots {
         let mut list = heapless::Vec::new();
         for listed in shed.listed() {
             let Some(slot) = self.taken.get(listed.id) else { continue };
-            if list.push(ContainerReport { slot: slot.slot, state: listed.state }).is_err() {
+            if list.push(ContainerReport { slot: slot.number, state: listed.state }).is_err() {
                 break;
             }
         }
@@ -69,7 +69,7 @@ impl Slots {
 
     /// Who has a slot, and the number of that introduction.
     pub(super) fn entry(&self, slot: ContainerSlot) -> Option<(u32, ContainerEntry)> {
-        let found = self.taken.values().find(|taken| taken.slot == slot)?;
+        let found = self.taken.values().find(|taken| taken.number == slot)?;
         let entry = ContainerEntry { slot, name: found.name.clone(), class: found.class };
         Some((found.introduction, entry))
     }

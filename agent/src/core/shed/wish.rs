@@ -39,9 +39,10 @@ impl Wish {
             return Self { cap: None, run: Run::Free };
         }
         let run = match (stage, settings.class) {
-            (Stage::Normal | Stage::Throttle, _) => Run::Free,
+            (Stage::Normal | Stage::Throttle, _)
+            | (Stage::Shed, Class::Standard | Class::Critical)
+            | (Stage::Drain, Class::Critical) => Run::Free,
             (Stage::Shed, Class::Deferrable) => Run::Paused,
-            (Stage::Shed, Class::Standard | Class::Critical) | (Stage::Drain, Class::Critical) => Run::Free,
             (Stage::Drain, Class::Deferrable | Class::Standard) | (Stage::Halt, _) => Run::Stopped,
         };
         // The cap is kept in the deeper stages, so that what comes back comes back gently.

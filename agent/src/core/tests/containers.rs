@@ -354,7 +354,7 @@ fn happen(world: &mut World, happening: Happening) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     /// The one promise to containers: whatever happened, at `Normal` everything is as it was before.
     #[test]

@@ -234,7 +234,7 @@ fn perform(docker: &mut Docker, up: bool, failures: &mut u32, action: &Action, e
             } else if *failures > 0 {
                 *failures -= 1;
                 // Every other failure did its work all the same: the answer was lost.
-                if *failures % 2 == 0 {
+                if failures.is_multiple_of(2) {
                     let _ = docker.change(container, *change);
                 }
                 Err(ActionError::TimedOut)
