@@ -31,11 +31,15 @@ fn an_agent_killed_in_any_stage_comes_back_to_it_and_restores_exactly() {
 
         // The next life begins where the battery is, rests a little, then the sun comes.
         let mut agent = field.agent(&rises(soc, Duration::from_mins(40)));
-        tests::wait::until_true("the agent's first report", Duration::from_secs(30), || field.watcher.stage().is_some());
+        tests::wait::until_true("the agent's first report", Duration::from_secs(30), || {
+            field.watcher.stage().is_some()
+        });
         let first = field.watcher.stages()[0];
         assert_eq!(first, stage, "the stage that it was killed in");
         field.see(container, state);
-        tests::wait::until_true("Normal", Duration::from_mins(4), || field.watcher.stage() == Some(Stage::Normal));
+        tests::wait::until_true("Normal", Duration::from_mins(4), || {
+            field.watcher.stage() == Some(Stage::Normal)
+        });
         field.see_everything_restored();
         agent.terminate(Duration::from_secs(10));
     }
@@ -49,9 +53,9 @@ fn docker_restarted_in_any_stage_ends_in_the_same_stage_and_restores_exactly() {
     for (stage, soc, container, state) in STAGES {
         let field = Field::new();
         field.containers();
-        // As users have them: Docker starts these again by itself.
+        // As users have them: Docker starts these again by itself, also those that were stopped before.
         for name in ["db", "web", "unlabelled", "batch-1", "batch-2", "hands-off"] {
-            field.engine.docker(&["update", "--restart", "unless-stopped", name]);
+            field.engine.docker(&["update", "--restart", "always", name]);
         }
         let story = battery(soc + 12.0)
             .discharge(Soc::from_percent(soc), Current::from_amps(2.0))
@@ -67,8 +71,14 @@ fn docker_restarted_in_any_stage_ends_in_the_same_stage_and_restores_exactly() {
         field.see(container, state);
         field.engine.crash();
         field.see(container, state);
-        assert_eq!(field.watcher.stages(), stages_before, "Docker's restarts are no reason to change the stage");
-        tests::wait::until_true("Normal", Duration::from_mins(5), || field.watcher.stage() == Some(Stage::Normal));
+        assert_eq!(
+            field.watcher.stages(),
+            stages_before,
+            "Docker's restarts are no reason to change the stage"
+        );
+        tests::wait::until_true("Normal", Duration::from_mins(5), || {
+            field.watcher.stage() == Some(Stage::Normal)
+        });
         field.see_everything_restored();
         drop(agent);
     }

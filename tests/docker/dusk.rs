@@ -47,12 +47,19 @@ fn containers_are_capped_paused_stopped_and_brought_back_in_order() {
 
     // The sun.
     field.see("db", "running");
-    let started: BTreeMap<&str, String> = wait::until("everything to run again", Duration::from_mins(4), || {
-        let all = ["db", "web", "batch-1", "batch-2"];
-        (field.watcher.stage() == Some(Stage::Normal) && all.iter().all(|name| field.engine.state(name) == "running"))
-            .then(|| all.iter().map(|name| (*name, field.engine.inspect(name, "{{.State.StartedAt}}"))).collect())
-    });
-    assert!(started["db"] < started["web"] && started["web"] < started["batch-2"], "critical first: {started:?}");
+    let started: BTreeMap<&str, String> =
+        wait::until("everything to run again", Duration::from_mins(4), || {
+            let all = ["db", "web", "batch-1", "batch-2"];
+            (field.watcher.stage() == Some(Stage::Normal)
+                && all.iter().all(|name| field.engine.state(name) == "running"))
+            .then(|| {
+                all.iter().map(|name| (*name, field.engine.inspect(name, "{{.State.StartedAt}}"))).collect()
+            })
+        });
+    assert!(
+        started["db"] < started["web"] && started["web"] < started["batch-2"],
+        "critical first: {started:?}"
+    );
     field.see_everything_restored();
 
     // Down the ladder and up again, one rung at a time on the way up, and no rung twice.

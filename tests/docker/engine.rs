@@ -29,3 +29,30 @@ fn an_engine_runs_containers_restarts_and_leaves_nothing_behind() {
     let mounts = std::fs::read_to_string("/proc/mounts").expect("/proc/mounts");
     assert!(!mounts.contains(folder.to_str().expect("a path")), "no mount is left");
 }
+
+#[test]
+fn an_engine_that_crashes_starts_its_containers_again() {
+    if !require::docker_engine("an_engine_that_crashes_starts_its_containers_again") {
+        return;
+    }
+    let engine = Engine::start();
+    for name in ["one", "two", "three"] {
+        engine.run(name, &["--restart", "always"]);
+    }
+    let all_run = || ["one", "two", "three"].iter().all(|name| engine.state(name) == "running");
+    for crash in [false, true, true] {
+        if crash {
+            engine.crash()
+        } else {
+            engine.restart()
+        }
+        tests::wait::until_true(
+            format!(
+                "all to run again: {}",
+                engine.docker(&["ps", "-a", "--format", "{{.Names}} {{.Status}}"])
+            ),
+            std::time::Duration::from_secs(30),
+            all_run,
+        );
+    }
+}

@@ -15,7 +15,9 @@ fn healthy() -> Story {
 
 /// The same battery afterwards, in the sun.
 fn sunny(story: Story) -> Story {
-    story.charge(Soc::from_percent(99.9), Current::from_amps(2.0)).hold(Duration::from_hours(48), Current::from_amps(-0.2))
+    story
+        .charge(Soc::from_percent(99.9), Current::from_amps(2.0))
+        .hold(Duration::from_hours(48), Current::from_amps(-0.2))
 }
 
 /// Plays a story in which the sensor fails for three hours, and checks what must be true of every such fault.
@@ -24,13 +26,19 @@ fn survives(name: &str, story: Story, is_it: impl Fn(Fault) -> bool) {
     field.containers();
     let agent = field.agent(&story);
     field.reach(Stage::Normal);
-    tests::wait::until_true(format!("{name}: the fault is told"), PATIENCE, || field.watcher.fault().is_some_and(&is_it));
+    tests::wait::until_true(format!("{name}: the fault is told"), PATIENCE, || {
+        field.watcher.fault().is_some_and(&is_it)
+    });
     // Never health: while the fault lasts the node climbs, and says why.
     field.reach(Stage::Throttle);
     field.reach(Stage::Shed);
     field.see("batch-2", "paused");
     assert!(
-        field.watcher.reasons().iter().any(|(_, reason)| matches!(reason, Reason::NoReading { fault, .. } if is_it(*fault))),
+        field
+            .watcher
+            .reasons()
+            .iter()
+            .any(|(_, reason)| matches!(reason, Reason::NoReading { fault, .. } if is_it(*fault))),
         "{name}: {:?}",
         field.watcher.reasons()
     );

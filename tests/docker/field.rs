@@ -34,9 +34,29 @@ impl Field {
             self.engine.run(name, args);
         };
         run("db", &["--label", "heliostat.class=critical", "--label", "heliostat.stop-timeout=20"]);
-        run("web", &["--cpus", "0.8", "--label", "heliostat.class=standard", "--label", "heliostat.throttle-cpus=0.5"]);
+        run(
+            "web",
+            &[
+                "--cpus",
+                "0.8",
+                "--label",
+                "heliostat.class=standard",
+                "--label",
+                "heliostat.throttle-cpus=0.5",
+            ],
+        );
         run("unlabelled", &[]);
-        run("batch-1", &["--cpu-quota", "50000", "--label", "heliostat.class=deferrable", "--label", "heliostat.order=1"]);
+        run(
+            "batch-1",
+            &[
+                "--cpu-quota",
+                "50000",
+                "--label",
+                "heliostat.class=deferrable",
+                "--label",
+                "heliostat.order=1",
+            ],
+        );
         run("batch-2", &["--label", "heliostat.class=deferrable", "--label", "heliostat.order=2"]);
         run("resting", &["--label", "heliostat.class=deferrable"]);
         self.engine.docker(&["stop", "-t", "2", "resting"]);
@@ -90,14 +110,18 @@ impl Field {
 
     /// Waits until Docker shows a container in this state.
     pub(crate) fn see(&self, container: &str, state: &str) {
-        tests::wait::until_true(format!("{container} {state}"), PATIENCE, || self.engine.state(container) == state);
+        tests::wait::until_true(format!("{container} {state}"), PATIENCE, || {
+            self.engine.state(container) == state
+        });
     }
 
     /// Waits until Docker shows this CPU quota.
     pub(crate) fn see_cpu(&self, container: &str, cpu: (i64, i64, i64)) {
-        tests::wait::until_true(format!("{container} at {cpu:?}, is at {:?}", self.engine.cpu(container)), PATIENCE, || {
-            self.engine.cpu(container) == cpu
-        });
+        tests::wait::until_true(
+            format!("{container} at {cpu:?}, is at {:?}", self.engine.cpu(container)),
+            PATIENCE,
+            || self.engine.cpu(container) == cpu,
+        );
     }
 
     /// Everything is as [`Self::containers`] left it.
@@ -125,7 +149,9 @@ pub(crate) fn run(config: &Path) -> Program {
 
 /// A story that begins rested at `from` and falls to `to`, then stays there for a long time.
 pub(crate) fn falls(from: f64, to: f64) -> Story {
-    battery(from).discharge(Soc::from_percent(to), Current::from_amps(2.0)).hold(Duration::from_hours(48), Current::ZERO)
+    battery(from)
+        .discharge(Soc::from_percent(to), Current::from_amps(2.0))
+        .hold(Duration::from_hours(48), Current::ZERO)
 }
 
 /// A story that rests at `from` for a while, then charges until it is full, and stays full.

@@ -1,6 +1,9 @@
 //! The agent on a real Docker engine.
 
-#![allow(clippy::disallowed_methods, reason = "tests touch clocks, files and processes: that is what they are for")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests touch clocks, files and processes: that is what they are for"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod crash;
@@ -8,4 +11,4 @@ mod dusk;
 mod engine;
 mod faults;
 mod field;
-
+mod whole_loop;

@@ -35,9 +35,20 @@ impl Engine {
     /// # Panics
     /// When a step fails; the daemon's log is part of the message.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("heliostat-engine-").tempdir().expect("a temporary folder");
+        let folder =
+            tempfile::Builder::new().prefix("heliostat-engine-").tempdir().expect("a temporary folder");
         let mut namespace = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"])
+            .args([
+                "--mount",
+                "--propagation",
+                "private",
+                "--uts",
+                "--ipc",
+                "--net",
+                "--pid",
+                "--fork",
+                "--kill-child",
+            ])
             .args(["sh", "-c", INIT])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -70,7 +81,8 @@ impl Engine {
     /// # Panics
     /// When docker fails.
     pub fn docker(&self, args: &[&str]) -> String {
-        self.try_docker(args).unwrap_or_else(|error| panic!("docker {}: {error}\n{}", args.join(" "), self.log()))
+        self.try_docker(args)
+            .unwrap_or_else(|error| panic!("docker {}: {error}\n{}", args.join(" "), self.log()))
     }
 
     /// As [`Self::docker`], for a command that may fail: its words are the error.
@@ -113,7 +125,8 @@ impl Engine {
 
     /// A container's CPU settings: (`NanoCpus`, `CpuQuota`, `CpuPeriod`).
     pub fn cpu(&self, name: &str) -> (i64, i64, i64) {
-        let text = self.inspect(name, "{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpuPeriod}}");
+        let text =
+            self.inspect(name, "{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpuPeriod}}");
         let numbers: Vec<i64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         let [nano, quota, period] = numbers[..] else { panic!("no CPU settings of {name}: {text:?}") };
         (nano, quota, period)
@@ -146,7 +159,8 @@ impl Engine {
     /// When it does not answer in time.
     pub fn start_daemon(&self) {
         let folder = self.folder.path().display();
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log file");
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log file");
         let mut child = self
             .inside()
             .arg("dockerd")
@@ -199,7 +213,8 @@ impl Engine {
         let bin = root.join("bin");
         std::fs::create_dir_all(&bin).expect("a folder");
         std::fs::create_dir_all(root.join("tmp")).expect("a folder");
-        std::fs::copy(require::find_program("busybox").expect("busybox"), bin.join("busybox")).expect("busybox");
+        std::fs::copy(require::find_program("busybox").expect("busybox"), bin.join("busybox"))
+            .expect("busybox");
         for tool in ["sh", "sleep", "cat", "true", "echo", "yes"] {
             std::os::unix::fs::symlink("busybox", bin.join(tool)).expect("a link");
         }
@@ -238,7 +253,9 @@ fn remove_cgroups(name: &str) {
     );
     for _ in 0..50 {
         let _ = Command::new("sh").args(["-c", &find]).stderr(Stdio::null()).status();
-        let left = Command::new("sh").args(["-c", &format!("ls -d /sys/fs/cgroup{name} /sys/fs/cgroup/*{name}")]).ok();
+        let left = Command::new("sh")
+            .args(["-c", &format!("ls -d /sys/fs/cgroup{name} /sys/fs/cgroup/*{name}")])
+            .ok();
         if !left {
             return;
         }

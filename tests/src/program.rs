@@ -89,7 +89,8 @@ impl Program {
     /// # Panics
     /// When it does not end in time.
     pub fn terminate(&mut self, deadline: Duration) -> ExitStatus {
-        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        let pid =
+            i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         wait::until("the program to end after SIGTERM", deadline, || self.child.try_wait().ok().flatten())
     }

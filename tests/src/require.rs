@@ -12,9 +12,12 @@ pub fn docker_engine(test: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
         missing.push("root (run: sudo tests/run docker)".to_owned());
     }
-    for (program, package) in
-        [("dockerd", "docker.io"), ("docker", "docker.io"), ("unshare", "util-linux"), ("nsenter", "util-linux")]
-    {
+    for (program, package) in [
+        ("dockerd", "docker.io"),
+        ("docker", "docker.io"),
+        ("unshare", "util-linux"),
+        ("nsenter", "util-linux"),
+    ] {
         if find_program(program).is_none() {
             missing.push(format!("{program} (run: apt-get install {package})"));
         }

@@ -28,7 +28,13 @@ pub struct Story {
 impl Story {
     /// Begins with a battery at this state of charge.
     pub fn begin(capacity: Charge, soc: Soc) -> Self {
-        Self { capacity, soc, at: Duration::ZERO, csv: "time_s,voltage_V,current_A,temp_C,sensor_fault\n".into(), rows: 0 }
+        Self {
+            capacity,
+            soc,
+            at: Duration::ZERO,
+            csv: "time_s,voltage_V,current_A,temp_C,sensor_fault\n".into(),
+            rows: 0,
+        }
     }
 
     /// Discharges to a state of charge.
@@ -100,7 +106,9 @@ impl Story {
         self.soc = Soc::from_fraction(self.soc.fraction() - (current * ROW) / self.capacity);
         // One millivolt up and down, as a living sensor shows.
         let noise = Voltage::from_volts(if self.rows % 2 == 0 { 0.0015 } else { -0.0015 });
-        let voltage = voltage.unwrap_or_else(|| if full { Voltage::from_volts(14.4) } else { self.terminals(current) }) + noise;
+        let voltage = voltage
+            .unwrap_or_else(|| if full { Voltage::from_volts(14.4) } else { self.terminals(current) })
+            + noise;
         let _ = writeln!(
             self.csv,
             "{},{:.4},{:.4},25,{fault}",

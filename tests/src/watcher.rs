@@ -124,7 +124,10 @@ fn listen_to(mut link: TcpStream, heard: &Mutex<Heard>) {
                     let version = hello.version_max;
                     heard.hello = Some(hello);
                     heard.link = link.try_clone().ok();
-                    say(&link, &SupervisorMessage::Welcome(Welcome { version, term: Term(1), leading: true }));
+                    say(
+                        &link,
+                        &SupervisorMessage::Welcome(Welcome { version, term: Term(1), leading: true }),
+                    );
                 }
                 AgentMessage::Report { sequence, report } => {
                     heard.full += 1;
@@ -144,7 +147,13 @@ fn listen_to(mut link: TcpStream, heard: &Mutex<Heard>) {
 }
 
 /// Keeps a report and acknowledges it.
-fn take(heard: &mut Heard, base: &mut Vec<(Sequence, Report)>, link: &TcpStream, sequence: Sequence, report: Report) {
+fn take(
+    heard: &mut Heard,
+    base: &mut Vec<(Sequence, Report)>,
+    link: &TcpStream,
+    sequence: Sequence,
+    report: Report,
+) {
     base.push((sequence, report.clone()));
     heard.reports.push((sequence, report));
     say(link, &SupervisorMessage::Ack(sequence));

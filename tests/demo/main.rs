@@ -1,0 +1,7 @@
+//! The demo and `replay`, as a user runs them.
+
+#![allow(clippy::disallowed_methods, reason = "tests touch files and processes: that is what they are for")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod replay;
+mod summary;
