@@ -63,7 +63,7 @@ impl Agent {
     ) -> Taken {
         let mut taken = Taken::default();
         match event {
-            LinkEvent::Up(_) => self.reporter.up(supervisor),
+            LinkEvent::Up(_) => self.reporter.up(supervisor, actions),
             LinkEvent::Down { .. } => self.reporter.down(supervisor),
             LinkEvent::Ack(sequence) => self.reporter.acknowledged(supervisor, sequence, actions),
             LinkEvent::RequestFull => self.reporter.full_wanted(supervisor),

@@ -25,14 +25,14 @@ pub use headline::Present;
 pub struct Reporter {
     links: Vec<Link>,
     slots: Slots,
-    /// Good-byes are said: nothing more is.
-    parted: bool,
+    /// What was said for good-bye: nothing else is said any more.
+    parted: Option<Goodbye>,
 }
 
 impl Reporter {
     /// For so many supervisors.
     pub fn new(supervisors: usize) -> Self {
-        Self { links: vec![Link::default(); supervisors], slots: Slots::default(), parted: false }
+        Self { links: vec![Link::default(); supervisors], slots: Slots::default(), parted: None }
     }
 
     fn link(&mut self, supervisor: SupervisorId) -> Option<&mut Link> {
@@ -44,10 +44,14 @@ impl Reporter {
         self.links.iter().any(|link| link.up)
     }
 
-    /// A link stands.
-    pub fn up(&mut self, supervisor: SupervisorId) {
+    /// A link stands. One that comes up after the good-byes hears them too: while the system shuts down, a supervisor
+    /// that closed its link is reached anew, and must not take a parked node for one that came back and was lost.
+    pub fn up(&mut self, supervisor: SupervisorId, actions: &mut Vec<Action>) {
         if let Some(link) = self.link(supervisor) {
             link.rise();
+            if let Some(goodbye) = &self.parted {
+                actions.push(Action::Send { supervisor, message: Outgoing::Goodbye(goodbye.clone()) });
+            }
         }
     }
 
@@ -88,7 +92,7 @@ impl Reporter {
         report: impl Fn() -> Report,
         actions: &mut Vec<Action>,
     ) {
-        if self.parted || !self.links.iter().any(|link| link.up && link.is_due(now, present)) {
+        if self.parted.is_some() || !self.links.iter().any(|link| link.up && link.is_due(now, present)) {
             return;
         }
         self.slots.refresh(shed);
@@ -102,23 +106,24 @@ impl Reporter {
         }
     }
 
-    /// Says good-bye to everybody; nothing more is said.
+    /// Says good-bye to everybody; nothing else is said any more. The first good-bye stands: a node that parks is
+    /// parked, though its agent is stopped on the way.
     pub fn part(&mut self, goodbye: &Goodbye, actions: &mut Vec<Action>) {
+        let goodbye = self.parted.get_or_insert_with(|| goodbye.clone());
         for (index, _) in self.links.iter().enumerate().filter(|(_, link)| link.up) {
             let message = Outgoing::Goodbye(goodbye.clone());
             actions.push(Action::Send { supervisor: SupervisorId(index as u8), message });
         }
-        self.parted = true;
     }
 
     /// The node did not leave after all: everybody is told anew.
     pub fn stay(&mut self) {
-        self.parted = false;
+        self.parted = None;
         self.links.iter_mut().for_each(Link::forget_base);
     }
 
     /// When the next report is due.
     pub fn next_wake(&self, present: &Present<'_>) -> Option<Uptime> {
-        self.links.iter().filter(|_| !self.parted).filter_map(|link| link.next_wake(present)).min()
+        self.links.iter().filter(|_| self.parted.is_none()).filter_map(|link| link.next_wake(present)).min()
     }
 }

@@ -212,6 +212,22 @@ fn halt_stops_the_critical_last_saves_says_goodbye_and_powers_off_once() {
 }
 
 #[test]
+fn who_is_reached_anew_while_the_node_powers_off_hears_that_it_parks() {
+    let mut world = halting(CONFIG);
+    world.order(Stage::Halt, 100_000);
+    world.live(mins(5), SECOND, HEALTHY);
+    // The supervisor closed the link on the good-bye, and the io came back before the power went.
+    world.link(LinkEvent::Down { refusal: None });
+    let before = world.sent().len();
+    world.link_up();
+    world.event(Event::Terminate);
+    let sent = world.sent();
+    assert!(!sent[before..].is_empty());
+    let parks = |message: &Outgoing| matches!(message, Outgoing::Goodbye(Goodbye::Parking { .. }));
+    assert!(sent[before..].iter().all(parks), "{:?}", &sent[before..]);
+}
+
+#[test]
 fn a_woken_node_takes_its_rungs_back_and_starts_what_it_stopped() {
     let mut world = halting(CONFIG);
     world.order(Stage::Halt, 100_000);
