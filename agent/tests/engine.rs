@@ -4,6 +4,7 @@
     clippy::disallowed_methods,
     reason = "tests touch clocks, files and processes: that is what they are for"
 )]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -125,6 +126,20 @@ fn an_engine_that_answers_with_garbage_is_down_and_asked_again() {
     let fake = Fake::start(|_| Some((200, "not json".to_owned())));
     assert_eq!(watched(&fake, 2), [DockerEvent::Down, DockerEvent::Down]);
     assert!(fake.requests().iter().filter(|request| request.contains("/containers/json")).count() >= 2);
+}
+
+#[test]
+fn an_engine_that_gives_no_events_is_asked_for_lists_all_the_same() {
+    let fake = Fake::start(|request| match request {
+        _ if request.contains("/events") => Some((403, "{\"message\":\"forbidden\"}".to_owned())),
+        _ if request.contains("/containers/json") => Some((200, format!("[{}]", listed("a", "running")))),
+        _ => Some((200, "{}".to_owned())),
+    });
+    let seen = watched(&fake, 3);
+    assert!(
+        seen.iter().all(|event| matches!(event, DockerEvent::Containers(list) if list.len() == 1)),
+        "{seen:?}"
+    );
 }
 
 #[test]

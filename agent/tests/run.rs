@@ -4,6 +4,7 @@
     clippy::disallowed_methods,
     reason = "tests touch clocks, files and processes: that is what they are for"
 )]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::fs;
 use std::path::Path;

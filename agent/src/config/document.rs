@@ -131,6 +131,10 @@ impl<'t> Document<'t> {
                 Err(error) => error,
             };
             let what = explain(error.message());
+            if let What::Unknown { nearest: Some(meant), .. } = &what {
+                // Misspelt is not missing.
+                taken_out.push(meant.clone());
+            }
             let place = error.span().and_then(|span| take_out(value.get_mut(), span.start, &section.path));
             let Some((key, name)) = place else {
                 // Nothing to take out: a key is missing. One that was taken out above is not missing.

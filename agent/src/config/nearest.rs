@@ -1,10 +1,20 @@
 //! Which known word a misspelt one was meant to be.
 
-/// The known word nearest to `found`, if it is near enough that a person would agree: a slip or two, or a beginning.
+/// The known word nearest to `found`, if it is near enough that a person would agree: a slip or two, or the beginning of
+/// one word alone.
 pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
     let limit = (found.chars().count() / 3).max(1);
-    let near = |word: &&str| (found.len() >= 3 && word.starts_with(found)) || distance(found, word) <= limit;
-    known.into_iter().filter(near).min_by_key(|word| distance(found, word)).map(str::to_owned)
+    let slip =
+        known.iter().map(|word| (distance(found, word), word)).filter(|(slips, _)| *slips <= limit).min();
+    if let Some((_, word)) = slip {
+        return Some((*word).to_owned());
+    }
+    let mut begun = known.iter().filter(|word| found.len() >= 3 && word.starts_with(found));
+    match (begun.next(), begun.next()) {
+        (Some(word), None) => Some((*word).to_owned()),
+        _ => None,
+    }
 }
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour (optimal string alignment).
@@ -42,6 +52,7 @@ mod tests {
         assert_eq!(nearest("load-max", known).as_deref(), Some("load_max"));
         assert_eq!(nearest("voltage", known), None, "nothing looks like it");
         assert_eq!(nearest("volt", ["hold", "voltage"]).as_deref(), Some("voltage"), "a beginning");
+        assert_eq!(nearest("ina", ["ina219", "ina226"]), None, "the beginning of several");
         assert_eq!(nearest("x", ["on"]), None, "a wholly different word is no slip");
     }
 }

@@ -234,6 +234,7 @@ mod tests {
         for line in wanted {
             assert!(lines.iter().any(|found| found.starts_with(line)), "{line:?} is not in {lines:#?}");
         }
+        assert_eq!(lines.len(), wanted.len(), "a misspelt key is not missing as well: {lines:#?}");
         let numbers: Vec<usize> =
             lines.iter().filter_map(|line| line.split(':').nth(1)?.parse().ok()).collect();
         assert!(numbers.is_sorted(), "{numbers:?}");

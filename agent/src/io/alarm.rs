@@ -60,7 +60,11 @@ impl Alarm {
             let mut ready = self.timer.readable().await?;
             let mut count = [0; 8];
             match ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut count)?)) {
-                Ok(read) => return read.map(|_| ()),
+                Ok(read) => {
+                    // One read takes every ring there was: to ask again before the next one is a waste.
+                    ready.clear_ready();
+                    return read.map(|_| ());
+                }
                 Err(_would_block) => {}
             }
         }

@@ -24,6 +24,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 const REFRESH: Duration = Duration::from_mins(1);
 /// Between two tries to connect, doubling.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A connection that stood this long was no failure: the next wait is the shortest again.
+const STOOD_LONG: Duration = Duration::from_secs(10);
 /// The events after which a container differs. Health checks make many others.
 const EVENTS: [&str; 10] =
     ["create", "start", "restart", "die", "stop", "destroy", "pause", "unpause", "update", "rename"];
@@ -33,15 +35,16 @@ pub async fn run(engine: Engine, events: Sender<Event>) {
     let mut back_off = BACK_OFF.0;
     let mut told_down = false;
     loop {
+        let start = Instant::now();
         let mut session = Session { events: &events, cache: CpuCache::default(), up: false };
         let end = session.run(&engine).await;
-        if session.up {
+        told_down &= !session.up;
+        if session.up && start.elapsed() >= STOOD_LONG {
             back_off = BACK_OFF.0;
-            told_down = false;
         }
         match end {
             End::NobodyListens => return,
-            // The engine may be well, or be restarting: the next list tells.
+            // The engine may be well, or be restarting, or give no events to such as us: the next list tells.
             End::StreamBroke(why) => debug!("Docker's events: {why}"),
             End::NoList(why) => {
                 if !told_down {
@@ -88,7 +91,10 @@ impl Session<'_> {
         };
         // From the second before the first list on: no change falls between the list and the stream.
         let mut stream = std::pin::pin!(docker.events(Some(since_now())));
-        let mut refresh_at = Instant::now();
+        if let Some(end) = self.list(&docker).await {
+            return end;
+        }
+        let mut refresh_at = Instant::now() + REFRESH;
         let mut settled_at: Option<Instant> = None;
         loop {
             let list_at = settled_at.map_or(refresh_at, |at| at.min(refresh_at));
