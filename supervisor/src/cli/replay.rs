@@ -192,3 +192,80 @@ fn write_state(file: &Path, state: State) -> anyhow::Result<()> {
     fs::rename(&beside, file)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn typed(words: &[&str]) -> Result<Args, String> {
+        let words = std::iter::once("replay").chain(words.iter().copied());
+        Typed::try_parse_from(words).map(|typed| typed.args).map_err(|error| error.to_string())
+    }
+
+    const AGM: [&str; 4] = ["--chemistry", "agm", "--capacity", "70Ah"];
+
+    /// What is said about a trace with this content.
+    fn error_about(content: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trace.csv");
+        fs::write(&file, content).unwrap();
+        let name = file.display().to_string();
+        let words: Vec<&str> = std::iter::once(name.as_str()).chain(AGM).collect();
+        let error = format!("{:#}", run(&typed(&words).unwrap()).unwrap_err());
+        assert!(error.contains(&name), "the file is named: {error}");
+        error
+    }
+
+    #[test]
+    fn a_battery_is_named_one_way_or_the_other() {
+        assert!(typed(&["t.csv", "--config", "a.toml"]).is_ok());
+        assert!(typed(&["t.csv", "--chemistry", "agm", "--capacity", "70Ah", "--soc", "80%"]).is_ok());
+        let both = typed(&["t.csv", "--config", "a.toml", "--chemistry", "agm", "--capacity", "70Ah"]);
+        assert!(both.unwrap_err().contains("cannot be used with"));
+        assert!(typed(&["t.csv"]).unwrap_err().contains("--chemistry"));
+        assert!(typed(&["t.csv", "--chemistry", "agm"]).unwrap_err().contains("--capacity"));
+        assert!(typed(&["t.csv", "--chemistry", "agm", "--capacity", "70"]).unwrap_err().contains("70 Ah"));
+        assert!(typed(&["t.csv", "--chemistry", "nicd", "--capacity", "70Ah"]).unwrap_err().contains("lifepo4"));
+    }
+
+    #[test]
+    fn a_bad_trace_is_named_with_line_and_column() {
+        let bad = |content: &str| error_about(content.as_bytes());
+        assert!(bad("").contains("no rows"));
+        assert!(bad("time_s,voltage_V\n0,12\n").contains("no column `current_A`"));
+        let letters = bad("time_s,voltage_V,current_A\n0,12.5,1\n10,x,1\n");
+        assert!(letters.contains("trace.csv:3: column `voltage_V`: \"x\" is not a number"), "{letters}");
+        let backwards = bad("time_s,voltage_V,current_A\n10,12.5,1\n5,12.5,1\n");
+        assert!(backwards.contains("trace.csv:3:") && backwards.contains("earlier"), "{backwards}");
+        assert!(error_about(&[0x1f, 0x8b, 8, 0]).contains("zcat"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let words: Vec<&str> = std::iter::once("/nowhere/t.csv").chain(AGM).collect();
+        let error = format!("{:#}", run(&typed(&words).unwrap()).unwrap_err());
+        assert!(error.starts_with("/nowhere/t.csv: cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_state_file_comes_back_whole_and_a_damaged_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state");
+        assert_eq!(read_state(&file).unwrap(), None, "the first replay");
+        let state = State { relapses: 3, ..State::default() };
+        write_state(&file, state.clone()).unwrap();
+        assert_eq!(read_state(&file).unwrap(), Some(state));
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, &text[..text.len() / 2]).unwrap();
+        let error = format!("{:#}", read_state(&file).unwrap_err());
+        assert!(error.contains("is no state file of a replay"), "{error}");
+    }
+}

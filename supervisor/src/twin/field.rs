@@ -22,7 +22,7 @@ const BOARD: &str = "Raspberry Pi 3 Model B";
 /// The panel's label.
 const PANEL: Power = Power::from_watts(140.0);
 /// A 16-port switch, at 12 V.
-const NETWORK: Power = Power::from_watts(5.0);
+const NETWORK: Power = Power::from_watts(7.0);
 /// Where the site is: degrees north, and the day of the year of its first day.
 const PLACE: (f64, u32) = (44.0, 96);
 /// The sky of the first days; what comes after is left to chance.
@@ -51,7 +51,7 @@ impl Field {
             panel: Panel { label: PANEL, tilt_degrees: 35.0, soiling: 0.03 },
             charger: charger::Settings::usual(Chemistry::Agm, label),
             latitude_degrees,
-            climate: Climate::TEMPERATE,
+            climate: Climate::SUNNY,
             start: SolarTime { day, since_midnight: Duration::from_secs(u64::from(plan.starts_s)) },
             network: NETWORK,
             seed,

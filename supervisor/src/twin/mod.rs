@@ -168,12 +168,14 @@ impl Twin {
         Ok(twin)
     }
 
-    /// At the first moment the boards are up; their agents start one after the other.
+    /// At the first moment the boards are up; their agents start one after the other, and those that measure know the
+    /// battery from the days before.
     fn start(&mut self, index: usize) {
         let after = self.draw(Duration::ZERO, Duration::from_secs(10));
         if let Some(node) = self.nodes.get_mut(index) {
             node.power_on();
             node.start_planned = true;
+            node.vouched = (!node.plan.config.sensors.is_empty()).then_some(self.field.true_soc());
             self.queue.plan(self.now + after, Happening::Booted(node.life(index)));
         }
     }

@@ -10,7 +10,7 @@ use agent::core::state::State;
 use hardware::chips::ina226::{Error, Ina226, Settings, SettingsError};
 use hardware::sim::bus::{Attached, SimBus, SimBusError};
 use hardware::sim::chips::{Imperfection, SimIna226};
-use protocol::{BootId, Current, Frequency, Temperature, Term, Uptime, Voltage};
+use protocol::{BootId, Current, Frequency, Soc, Temperature, Term, Uptime, Voltage};
 
 use agent::config::{Sensor, ShuntSensor};
 
@@ -138,6 +138,8 @@ pub(super) struct Node {
     pub(super) cut_on_purpose: bool,
     /// Its agent is about to start.
     pub(super) start_planned: bool,
+    /// The state of charge that its first agent is told, because the site has been running for long.
+    pub(super) vouched: Option<Soc>,
     /// How long its agent has been in `Normal`.
     pub(super) normal_for: Duration,
     /// How long its agent has been in a stage above `Halt`.
@@ -172,6 +174,7 @@ impl Node {
             level_since: None,
             cut_on_purpose: false,
             start_planned: false,
+            vouched: None,
             normal_for: Duration::ZERO,
             serving_for: Duration::ZERO,
             disk: None,
@@ -251,7 +254,10 @@ impl Node {
         let off_for: Option<Duration> = None;
         let boot = BootId(self.life);
         let NodePlan { name, config, .. } = &self.plan;
-        let agent = Agent::new(config, name.clone(), boot, self.disk.clone(), off_for);
+        let mut agent = Agent::new(config, name.clone(), boot, self.disk.clone(), off_for);
+        if let Some(soc) = self.vouched.take() {
+            agent.assume_soc(soc);
+        }
         self.phase = Phase::Up(Box::new(Running {
             agent,
             started: now,

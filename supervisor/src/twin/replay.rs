@@ -1,9 +1,9 @@
 //! A recorded trace, fed through the registers of a simulated INA226, the real driver and a real agent's core.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::config::Config;
-use agent::config::PowerOffBy;
+use agent::config::{Config, PowerOffBy, ReplaySensor, Sensor};
 use agent::core::Agent;
 use agent::core::action::Action;
 use agent::core::event::{DockerEvent, Event};
@@ -96,6 +96,8 @@ impl Replay {
         let _ = driver.configure();
         // The trace goes on whatever the agent decides: nothing is switched off.
         config.halt.power_off = PowerOffBy::None;
+        // Whatever the config's own sensors are: the trace is the one that is heard.
+        config.sensors = vec![Sensor::Replay(ReplaySensor { trace: PathBuf::new(), speed: 1.0 })];
         config.supervisors.clear();
         // Nobody knows how long the battery was left alone between two traces.
         let off_for = None;
@@ -207,5 +209,104 @@ impl Replay {
     pub fn finish(mut self) -> Option<State> {
         self.tell(Event::Terminate);
         self.saved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    const CONFIG: &str =
+        "[node]\nname = \"n\"\nsupply = \"s\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n";
+
+    /// A discharge at 3 A with a row every so many seconds, the voltage falling from 12.6 V by 60 mV an hour.
+    fn falling(hours: u32, step_s: u32) -> String {
+        let mut text = "time_s,voltage_V,current_A,temp_C\n".to_owned();
+        for time in (0..hours * 3600).step_by(step_s as usize) {
+            let volts = 12.6 - 0.06 * f64::from(time) / 3600.0;
+            writeln!(text, "{time},{volts:.4},3.0,25").unwrap();
+        }
+        text
+    }
+
+    fn replay(text: String, state: Option<State>, soc: Option<f64>) -> (Vec<Line>, Option<State>) {
+        let config = Config::parse(CONFIG, Path::new("test")).unwrap();
+        let trace = Trace::read(std::io::Cursor::new(text)).unwrap();
+        let soc = soc.map(Soc::from_percent);
+        let mut replay = Replay::new(trace, config, "n".parse().unwrap(), state, soc).unwrap();
+        let lines = std::iter::from_fn(|| replay.next_line().unwrap()).collect();
+        (lines, replay.finish())
+    }
+
+    #[test]
+    fn there_is_a_line_a_minute_whatever_the_rows_are_apart() {
+        for step_s in [1, 10, 60] {
+            let (lines, _) = replay(falling(1, step_s), None, Some(90.0));
+            let times: Vec<f64> = lines.iter().map(|line| line.time_s).collect();
+            let minutes: Vec<f64> = (0..60).map(|minute| f64::from(minute) * 60.0).collect();
+            assert_eq!(times, minutes, "rows {step_s} s apart");
+        }
+    }
+
+    #[test]
+    fn times_are_the_traces_own() {
+        let text = "time_s,voltage_V,current_A\n1000.5,12.6,3\n1010.5,12.6,3\n1070.5,12.6,3\n".to_owned();
+        let (lines, _) = replay(text, None, None);
+        let times: Vec<f64> = lines.iter().map(|line| line.time_s).collect();
+        assert_eq!(times, [1000.5, 1060.5, 1120.5]);
+    }
+
+    #[test]
+    fn a_discharge_takes_charge_out_and_ends_lower_on_the_ladder() {
+        let (lines, _) = replay(falling(12, 10), None, Some(90.0));
+        let first = lines.iter().find_map(|line| line.soc).unwrap();
+        let last = lines.last().unwrap();
+        // 36 Ah of 70.
+        assert!((first - 0.9).abs() < 0.08, "starts at what was vouched for: {first}");
+        assert!((first - last.soc.unwrap() - 0.51).abs() < 0.12, "{first} -> {:?}", last.soc);
+        assert!(last.soc_low < last.soc && last.soc < last.soc_high);
+        assert!(last.tte_s.is_some_and(|tte| tte > 0));
+        assert!(last.stage >= Stage::Shed, "{last:?}");
+    }
+
+    #[test]
+    fn what_was_learned_goes_into_the_next_replay() {
+        let (lines, state) = replay(falling(6, 10), None, Some(90.0));
+        let ended = lines.last().and_then(|line| line.soc).unwrap();
+        let (lines, _) = replay(falling(1, 10), state, None);
+        let begun = lines.iter().find_map(|line| line.soc).unwrap();
+        assert!((ended - begun).abs() < 0.1, "ended at {ended}, begins at {begun}");
+    }
+
+    #[test]
+    fn a_hole_in_the_recording_is_no_reading() {
+        let mut text = falling(1, 10);
+        // Nobody wrote anything for four hours.
+        writeln!(text, "18000,12.3,3.0,25\n18010,12.3,3.0,25").unwrap();
+        let (lines, _) = replay(text, None, Some(90.0));
+        let at = |minute: usize| lines.get(minute).unwrap();
+        assert!(at(58).stage <= Stage::Throttle, "{:?}", at(58));
+        assert!(at(200).stage > at(58).stage, "without readings the node saves: {:?}", at(200));
+    }
+
+    #[test]
+    fn a_bad_row_ends_the_replay_after_the_good_ones() {
+        let config = Config::parse(CONFIG, Path::new("test")).unwrap();
+        let text = format!("{}9000,abc,3.0,25\n", falling(1, 10));
+        let trace = Trace::read(std::io::Cursor::new(text)).unwrap();
+        let mut replay = Replay::new(trace, config, "n".parse().unwrap(), None, None).unwrap();
+        let mut lines = 0;
+        let error = loop {
+            match replay.next_line() {
+                Ok(Some(_)) => lines += 1,
+                Ok(None) => panic!("the bad row was passed over"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(lines >= 59, "{lines}");
+        assert!(error.contains("line 362: column `voltage_V`: \"abc\""), "{error}");
     }
 }

@@ -137,7 +137,7 @@ impl Summary {
             energy_wh: EnergySums {
                 available: watt_hours(accounts.available),
                 given: watt_hours(accounts.panel),
-                curtailed: watt_hours(accounts.available - accounts.panel),
+                curtailed: watt_hours((accounts.available - accounts.panel).max(Energy::ZERO)),
                 nodes: watt_hours(accounts.nodes),
                 load: watt_hours(accounts.used()),
             },
