@@ -35,10 +35,6 @@ impl Chance {
     }
 }
 
-/// The weights of the 10th, 50th and 90th percentile that give mean and variance of a moderately skewed quantity
-/// (Swanson's rule: Hurst, Brown and Swanson, AAPG Bulletin 84, 2000).
-pub(super) const SWANSON: [f64; 3] = [0.3, 0.4, 0.3];
-
 /// How likely a normal quantity is above zero.
 pub(super) fn chance_above_zero(mean: f64, spread: f64) -> Chance {
     Chance::from_fraction(0.5 * libm::erfc(-mean / (spread.max(1e-9) * core::f64::consts::SQRT_2)))

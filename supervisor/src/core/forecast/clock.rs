@@ -42,6 +42,10 @@ impl WallClock {
     }
 }
 
+fn seconds(uptime: Uptime) -> i64 {
+    i64::try_from(uptime.as_millis() / 1000).unwrap_or(i64::MAX)
+}
+
 /// Why a clock is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,7 +88,7 @@ impl Clock {
     /// Takes what the machine says.
     pub(super) fn tell(&mut self, now: Uptime, wall: Option<WallClock>) -> Told {
         let Some(wall) = wall else { return self.believe(Some(Doubt::Absent)) };
-        let origin = wall.0.saturating_sub((now.as_millis() / 1000) as i64);
+        let origin = wall.0.saturating_sub(seconds(now));
         let jumped = match self.origin {
             Some((before, _)) => origin.abs_diff(before) > JUMP.unsigned_abs(),
             None => true,
@@ -113,8 +117,9 @@ impl Clock {
         if changed { Told::Shifted } else { Told::Steady }
     }
 
-    /// The panel saw the sun where this clock puts none.
+    /// The panel saw the sun where this clock puts none. What it showed so far is no measure for what it shows next.
     pub(super) fn contradicted(&mut self) -> Told {
+        self.newest = None;
         self.believe(Some(Doubt::SunAtNight))
     }
 
@@ -136,7 +141,7 @@ impl Clock {
 
     /// The time as last stated, believed or not.
     pub(super) fn stated(&self, now: Uptime) -> Option<WallClock> {
-        self.origin.map(|(origin, _)| WallClock(origin.saturating_add((now.as_millis() / 1000) as i64)))
+        self.origin.map(|(origin, _)| WallClock(origin.saturating_add(seconds(now))))
     }
 
     pub(super) const fn doubt(&self) -> Option<Doubt> {

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const FADE: Duration = Duration::from_mins(50);
 /// So many days are kept.
 const DAYS_MAX: usize = 120;
+/// Kept days that are older than so many days were numbered in another way.
+const RECENT_MAX: i64 = 1000;
 /// A day counts for 1/e of its weight after so many days: seasons change.
 const FORGET_DAYS: f64 = 60.0;
 /// Half-hours of the same day are alike: so many of them are worth one that stands alone.
@@ -24,7 +26,7 @@ const HALF_HOURS: f64 = 22.0;
 
 /// What is believed before any day was seen: the mean clearness of a day, the spread from day to day, the scatter within
 /// a day, how alike neighbouring days are; and how many days that is worth. The spread is wide on purpose.
-const PRIOR: Climate = Climate { mean: 0.7, between: 0.0625, within: 0.06, alike: 0.3 };
+const PRIOR: Climate = Climate { mean: 0.7, between: 0.09, within: 0.06, alike: 0.3 };
 const PRIOR_DAYS: f64 = 5.0;
 const PRIOR_DAYS_ALIKE: f64 = 30.0;
 
@@ -111,8 +113,12 @@ impl Clouds {
         self.climate = self.study();
     }
 
-    /// Numbers changed their meaning (days counted by sunrises instead of by date): neighbours are no longer known.
+    /// Days may be numbered in another way from now on (by sunrises instead of by date, or by another date). Where the
+    /// kept ones do not lie in the recent past of today they are moved there, and today has no known neighbour.
     pub(super) fn renumber(&mut self, today: i64) {
+        if self.days.back().is_none_or(|last| (last.number..last.number + RECENT_MAX).contains(&today)) {
+            return;
+        }
         let shift = self.days.back().map_or(0, |last| today - 2 - last.number);
         for day in &mut self.days {
             day.number += shift;

@@ -53,7 +53,7 @@ impl Course {
     }
 
     /// The same, from the midnight that this day began with.
-    pub(super) fn from_midnight(self) -> Self {
+    pub(super) fn since_midnight(self) -> Self {
         let degrees = 360.0 * libm::floor((self.degrees + 180.0) / 360.0) - 180.0;
         let seconds = (degrees - self.degrees) / DEGREES_PER_SECOND;
         Self { degrees, declination: self.declination + seconds * self.declination_per_second, ..self }

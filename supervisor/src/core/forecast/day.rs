@@ -37,8 +37,9 @@ pub(super) struct Stretch {
 struct Open {
     bin: usize,
     got: Energy,
-    /// Hours of full sun.
+    /// Hours of full sun, and the same times what the profile expects of the label.
     clear: f64,
+    expected: f64,
     seconds: f64,
     curtailed: f64,
 }
@@ -110,7 +111,9 @@ impl Day {
             self.open.curtailed += seconds;
         } else {
             self.open.got += stretch.panel * stretch.time;
-            self.open.clear += stretch.light.watts_per_square_metre() / 1000.0 * hours;
+            let clear = stretch.light.watts_per_square_metre() / 1000.0 * hours;
+            self.open.clear += clear;
+            self.open.expected += clear * profile.ratio(stretch.hour_angle);
         }
         self.follow(stretch, profile);
         due
@@ -135,13 +138,13 @@ impl Day {
     }
 
     fn close_bin(&mut self, profile: &Profile) {
-        let Open { bin, got, clear, seconds, curtailed } = self.open;
+        let Open { bin, got, clear, expected, seconds, curtailed } = self.open;
         let (Some(scale), true) = (profile.scale(), clear > LIGHT_MIN) else { return };
         if seconds < COVERED * 1800.0 || curtailed > CURTAILED * seconds {
             return;
         }
         let of_label = got.watt_hours() / scale.watts() / clear;
-        self.seen.push(Seen { bin, of_label, clear });
+        self.seen.push(Seen { bin, of_label, clear, ratio: expected / clear });
     }
 
     /// The rest of the day was foretold.
@@ -184,7 +187,7 @@ impl Day {
         self.close_bin(profile);
         let scale = profile.scale().map_or(0.0, Power::watts);
         let part = |seen: &[Seen], of: &Foretold| {
-            let light: f64 = seen.iter().map(|seen| seen.clear * profile.ratio_of(seen.bin)).sum();
+            let light: f64 = seen.iter().map(|seen| seen.clear * seen.ratio).sum();
             if of.clear > Energy::ZERO { (light * scale / of.clear.watt_hours()).min(1.0) } else { 0.0 }
         };
         let rests = self
@@ -193,7 +196,7 @@ impl Day {
             .filter_map(|checkpoint| {
                 let rest: Vec<Seen> =
                     self.seen.iter().filter(|seen| seen.bin >= checkpoint.bin).copied().collect();
-                let (level, _) = profile.clearness(&rest)?;
+                let (level, _) = Profile::clearness(&rest)?;
                 let enough = part(&rest, &checkpoint.foretold) >= SCORED;
                 enough.then_some((checkpoint.foretold, level))
             })

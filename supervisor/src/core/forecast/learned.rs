@@ -21,9 +21,11 @@ impl Learned {
     /// Itself, if it can be what a forecast wrote: a file may have been damaged or edited.
     pub(super) fn sound(self) -> Option<Self> {
         let Self { profile, clouds, errors, newest } = self;
-        if !profile.is_sound() {
-            return None;
-        }
-        Some(Self { profile, clouds: clouds.restored()?, errors: errors.restored()?, newest })
+        Some(Self {
+            profile: profile.restored()?,
+            clouds: clouds.restored()?,
+            errors: errors.restored()?,
+            newest,
+        })
     }
 }

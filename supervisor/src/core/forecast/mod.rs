@@ -63,9 +63,9 @@ const NIGHT_SUN: Angle = Angle::from_degrees(-6.0);
 /// ... when it does for this long.
 const NIGHT_SUN_HOLD: Duration = Duration::from_mins(20);
 /// A sunrise confirms a clock when it was seen this long before ...
-const RISE_EARLY: Duration = Duration::from_mins(30);
+const RISE_EARLY_SECONDS: i64 = 30 * 60;
 /// ... or after the clock's: shade and thick clouds delay it.
-const RISE_LATE: Duration = Duration::from_mins(150);
+const RISE_LATE_SECONDS: i64 = 150 * 60;
 /// With a clock, a sunrise is known to about this: hills hide it.
 const RISE_SPREAD: Duration = Duration::from_mins(5);
 /// The panel is back in earnest so long after sunrise.
@@ -143,12 +143,15 @@ impl Forecast {
     /// From what a person says of the site, and what an earlier life learned. What cannot be what a forecast wrote is
     /// left aside, and learned anew.
     pub fn new(site: Site, learned: Option<Learned>) -> Self {
-        let learned = learned.and_then(Learned::sound).unwrap_or_else(|| Learned {
+        let mut learned = learned.and_then(Learned::sound).unwrap_or_else(|| Learned {
             profile: Profile::new(site.label()),
             clouds: Clouds::new(),
             errors: Errors::new(),
             newest: None,
         });
+        if let Some(label) = site.label() {
+            learned.profile.found(label); // the panel may be another one now
+        }
         Self {
             site,
             clock: Clock::new(learned.newest),
@@ -209,7 +212,7 @@ impl Forecast {
         match daylight(self.site.latitude(), self.site.longitude(), wall) {
             Daylight::Between { rise, .. } => {
                 let after = wall.unix_seconds() - rise.unix_seconds();
-                (-(RISE_EARLY.as_secs() as i64)..=RISE_LATE.as_secs() as i64).contains(&after)
+                (-RISE_EARLY_SECONDS..=RISE_LATE_SECONDS).contains(&after)
             }
             Daylight::Always | Daylight::Never => false,
         }
@@ -254,7 +257,7 @@ impl Forecast {
         if let Some(day) = self.day.take() {
             self.close(day);
         }
-        let foretold = self.outlook(course.from_midnight()).rest_of_day();
+        let foretold = self.outlook(course.since_midnight()).rest_of_day();
         let mut day = Day::new(number);
         day.foretold = foretold;
         self.day = Some(day);
@@ -266,7 +269,7 @@ impl Forecast {
         for (foretold, level) in &shown.rests {
             self.score(foretold, *level);
         }
-        let Some((level, scatter)) = self.profile.clearness(&shown.seen) else { return };
+        let Some((level, scatter)) = Profile::clearness(&shown.seen) else { return };
         if shown.part < DAY_SEEN_MIN {
             return;
         }
@@ -296,7 +299,7 @@ impl Forecast {
         if due
             && let Some(foretold) = self.outlook(course).rest_of_day()
             && let Some(day) = &mut self.day
-            && foretold.horizon == Horizon::Rest
+            && foretold.horizon != Horizon::Day
         {
             day.foretell(foretold);
         }
@@ -315,7 +318,7 @@ impl Forecast {
         let (None, Some(scale), Some(day)) = (self.site.label(), self.profile.scale(), &mut self.day) else {
             return;
         };
-        let Some(by) = day.newest().map(|seen| seen.of_label / self.profile.ratio_of(seen.bin)) else {
+        let Some(by) = day.newest().map(|seen| seen.of_label / seen.ratio) else {
             return;
         };
         if by > 1.2 && by.is_finite() {
@@ -392,7 +395,7 @@ impl Forecast {
             let ahead = outlook::STEP * step;
             if outlook.power(ahead) <= load {
                 since = None;
-            } else if ahead + outlook::STEP - *since.get_or_insert(ahead) >= SURPLUS_MIN {
+            } else if ahead + outlook::STEP >= *since.get_or_insert(ahead) + SURPLUS_MIN {
                 return since.map(|since| now + since);
             }
         }

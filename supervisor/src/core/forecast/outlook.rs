@@ -13,7 +13,7 @@ use super::clouds::{Clouds, FADE, Level, Today};
 use super::course::Course;
 use super::error::{Errors, Horizon};
 use super::profile::Profile;
-use super::sun::Plane;
+use super::sun::{Angle, Plane};
 
 /// The sun is looked at this often.
 pub(super) const STEP: Duration = Duration::from_mins(10);
@@ -23,6 +23,9 @@ pub(super) const HORIZON_MAX: Duration = Duration::from_hours(7 * 24);
 const ERRORS_ALIKE: f64 = 0.4;
 /// A day is foretold from what was seen of it once so many half-hours were.
 const BEGUN: f64 = 2.0;
+
+/// Ten by the sun.
+const MORNING_ENDS: Angle = Angle::from_degrees(-30.0);
 
 /// All that an outlook follows from.
 #[derive(Debug, Clone, Copy)]
@@ -139,8 +142,9 @@ impl Outlook<'_> {
     fn begin(&self, today: i64, day: i64) -> Part {
         let level = self.clouds.today(today, &self.today);
         let (level, horizon) = if day == today {
-            let begun = self.today.half_hours >= BEGUN;
-            (level, if begun { Horizon::Rest } else { Horizon::Day })
+            let late = self.course.at(Duration::ZERO).sun.hour_angle() > MORNING_ENDS;
+            let horizon = if late { Horizon::Rest } else { Horizon::Morning };
+            (level, if self.today.half_hours >= BEGUN { horizon } else { Horizon::Day })
         } else {
             let days = u32::try_from(day - today).unwrap_or(0);
             (self.clouds.later(level, days), Horizon::Day)

@@ -1,22 +1,31 @@
 //! How likely the supply stays above its reserve until the sun is back.
 //!
-//! Nine courses of the battery are followed, in steps: its charge now low, as estimated, or high, and the sun's energy
-//! low, median, or high. Each is drained by the load, charged by the sun with the battery's losses, and held at full.
-//! Each has a lowest point; by Swanson's weights the nine lowest points make a mean and a spread. The chance is that of
-//! a normal quantity with these above the reserve. Charge and sun count as independent. A sky that is either clear or
-//! overcast is no normal quantity, so near the ends of the scale the chance is good to a few percent only.
+//! Courses of the battery are followed, in steps: drained by the load, charged by the sun with the battery's losses, and
+//! held at full. Each has a lowest point. Five are enough: as all is estimated, and with either the sun's energy or the
+//! battery's charge at the low or the high end of its band.
+//!
+//! The lowest point's height over the reserve is taken as a function of the sun's deviation, straight on either side of
+//! the median (skies are skewed) and weighed by a normal distribution of that deviation; charge and load blur it by a
+//! normal spread of their own. Sun, charge and load count as independent, and a sky that is low stays low: no course
+//! is low first and high later. A sky that is either clear or overcast is coarser than that: chances in the middle
+//! of the scale are good to ten or so percent.
 
 use std::time::Duration;
 
 use protocol::report::SocBand;
 use protocol::{Energy, Power, Soc, Uptime};
 
-use super::band::{Band, Chance, SWANSON, chance_above_zero};
+use super::band::{Band, Chance, chance_above_zero};
 
 /// The load is known to about this part.
 const LOAD_SPREAD: f64 = 0.05;
 /// The state of charge's own steps: no chance is surer than this part of the capacity allows.
 const SPREAD_MIN: f64 = 0.005;
+/// A normal quantity's 90th percentile, in spreads.
+const NINTH_DECILE: f64 = 1.2816;
+/// The sun's deviation is looked at in such steps, so many to each side.
+const DEVIATION_STEP: f64 = 0.3;
+const DEVIATION_STEPS: i32 = 10;
 
 /// A battery, as far as energy goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,36 +85,38 @@ pub(super) fn prospect(
     sun: &[(Duration, Band<Energy>)],
 ) -> Prospect {
     let horizon = sun.last().map_or(Duration::ZERO, |(at, _)| *at);
-    let starts = [store.soc.low, store.soc.best, store.soc.high];
-    let suns: [fn(&Band<Energy>) -> Energy; 3] = [|band| band.low, |band| band.best, |band| band.high];
-    let (mut mean, mut square) = (0.0, 0.0);
-    let mut best = (Energy::ZERO, Duration::ZERO);
-    for (i, (start, of_start)) in starts.into_iter().zip(SWANSON).enumerate() {
-        for (j, (quantile, of_sun)) in suns.into_iter().zip(SWANSON).enumerate() {
-            let least = lowest(store, start, load, sun, quantile);
-            let weight = of_start * of_sun;
-            mean += weight * least.0.watt_hours();
-            square += weight * least.0.watt_hours() * least.0.watt_hours();
-            if (i, j) == (1, 1) {
-                best = least;
-            }
-        }
-    }
+    let [as_estimated, sun_low, sun_high] = [
+        lowest(store, store.soc.best, load, sun, |band| band.best),
+        lowest(store, store.soc.best, load, sun, |band| band.low),
+        lowest(store, store.soc.best, load, sun, |band| band.high),
+    ];
+    let [charge_low, charge_high] = [store.soc.low, store.soc.high]
+        .map(|soc| lowest(store, soc, load, sun, |band| band.best).0.watt_hours());
     let capacity = store.capacity.watt_hours().max(1e-9);
-    let drawn = (load * best.1).watt_hours() * LOAD_SPREAD;
+    let best = as_estimated.0.watt_hours();
+    let charge = (charge_high - charge_low) / (2.0 * NINTH_DECILE);
+    let drawn = (load * as_estimated.1).watt_hours() * LOAD_SPREAD;
     let least = SPREAD_MIN * capacity;
-    let spread = libm::sqrt((square - mean * mean).max(0.0) + drawn * drawn + least * least);
-    // 1.2816: a normal quantity's 90th percentile.
+    let blur = libm::sqrt(charge * charge + drawn * drawn + least * least);
+    let low = ((best - sun_low.0.watt_hours()) / NINTH_DECILE).max(0.0);
+    let high = ((sun_high.0.watt_hours() - best) / NINTH_DECILE).max(0.0);
+
+    let (mut chance, mut sum) = (0.0, 0.0);
+    for step in -DEVIATION_STEPS..=DEVIATION_STEPS {
+        let deviation = f64::from(step) * DEVIATION_STEP;
+        let weight = libm::exp(-0.5 * deviation * deviation);
+        let height = best + deviation * if step < 0 { low } else { high };
+        let over = height - store.reserve.fraction() * capacity;
+        chance += weight * chance_above_zero(over, blur).fraction();
+        sum += weight;
+    }
     let soc = |energy: f64| Soc::from_fraction(energy / capacity);
-    let band = Band {
-        low: soc((mean - 1.2816 * spread).min(best.0.watt_hours())),
-        best: soc(best.0.watt_hours()),
-        high: soc((mean + 1.2816 * spread).max(best.0.watt_hours())),
-    };
+    let end = |side: f64| NINTH_DECILE * libm::sqrt(side * side + blur * blur);
+    let band = Band { low: soc(best - end(low)), best: soc(best), high: soc(best + end(high)) };
     Prospect {
-        chance: chance_above_zero(mean - store.reserve.fraction() * capacity, spread),
+        chance: Chance::from_fraction(chance / sum),
         until: now + horizon,
         lowest: band,
-        lowest_at: now + best.1,
+        lowest_at: now + as_estimated.1,
     }
 }
