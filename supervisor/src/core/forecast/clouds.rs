@@ -26,7 +26,7 @@ const HALF_HOURS: f64 = 22.0;
 
 /// What is believed before any day was seen: the mean clearness of a day, the spread from day to day, the scatter within
 /// a day, how alike neighbouring days are; and how many days that is worth. The spread is wide on purpose.
-const PRIOR: Climate = Climate { mean: 0.7, between: 0.09, within: 0.06, alike: 0.3 };
+const PRIOR: Climate = Climate { mean: 0.7, between: 0.09, within: 0.06, alike: 0.3, clearest: 1.0 };
 const PRIOR_DAYS: f64 = 5.0;
 const PRIOR_DAYS_ALIKE: f64 = 30.0;
 
@@ -51,6 +51,8 @@ struct Climate {
     within: f64,
     /// Correlation of neighbouring days' levels.
     alike: f64,
+    /// The clearest day's level, or what a clear day may be.
+    clearest: f64,
 }
 
 /// An estimate: mean and variance.
@@ -162,7 +164,8 @@ impl Clouds {
                 product += weight * (day.level - mean) * (before.level - mean);
             }
         }
-        Climate { mean, between, within, alike: (product / pairs / between).clamp(0.0, 0.9) }
+        let clearest = self.days.iter().map(|day| day.level).fold(1.0, f64::max);
+        Climate { mean, between, within, alike: (product / pairs / between).clamp(0.0, 0.9), clearest }
     }
 
     /// Variance of the mean of so many half-hours within a day.
@@ -218,7 +221,7 @@ impl Clouds {
 
     /// The clearest day that is kept, or what a clear day may be.
     pub(super) fn clearest(&self) -> f64 {
-        self.days.iter().map(|day| day.level).fold(1.0, f64::max)
+        self.climate.clearest
     }
 
     /// What days here are like at the mean.

@@ -150,21 +150,25 @@ impl Sun {
         Angle::from_radians(asin(self.height_sine()))
     }
 
-    /// Its direction: 0 is north, 90 east, 180 south.
-    pub fn azimuth(&self) -> Angle {
+    /// How far south and west its direction points, in the level plane, as parts of one.
+    fn level(&self) -> (f64, f64) {
         let (latitude, declination) = (self.latitude.radians(), self.declination.radians());
         let hour_angle = self.hour_angle.radians();
-        let west = cos(declination) * sin(hour_angle);
         let south = sin(latitude) * cos(declination) * cos(hour_angle) - cos(latitude) * sin(declination);
+        (south, cos(declination) * sin(hour_angle))
+    }
+
+    /// Its direction: 0 is north, 90 east, 180 south.
+    pub fn azimuth(&self) -> Angle {
+        let (south, west) = self.level();
         Angle(180.0 + libm::atan2(west, south).to_degrees())
     }
 
     /// The cosine of the angle at which its light meets a plane; negative from behind.
-    fn incidence(&self, plane: Plane) -> f64 {
-        let sine = self.height_sine();
-        let level = libm::sqrt(1.0 - sine * sine);
-        let (tilt, turned) = (plane.tilt.radians(), (self.azimuth().0 - plane.azimuth.0).to_radians());
-        sine * cos(tilt) + level * sin(tilt) * cos(turned)
+    fn incidence(&self, plane: Plane, sine: f64) -> f64 {
+        let (south, west) = self.level();
+        let (tilt, facing) = (plane.tilt.radians(), plane.azimuth.radians());
+        sine * cos(tilt) - sin(tilt) * (south * cos(facing) + west * sin(facing))
     }
 
     /// The light on a plane under a clear sky.
@@ -183,7 +187,7 @@ impl Sun {
         let scattered = 0.1 * beam;
         let seen_sky = f64::midpoint(1.0, cos(plane.tilt.radians()));
         let ground = 0.2 * (beam * sine + scattered) * (1.0 - seen_sky);
-        Irradiance(beam * self.incidence(plane).max(0.0) + scattered * seen_sky + ground)
+        Irradiance(beam * self.incidence(plane, sine).max(0.0) + scattered * seen_sky + ground)
     }
 }
 
