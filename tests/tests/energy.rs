@@ -74,7 +74,7 @@ fn a_new_battery_from_a_known_start_is_within_two_points_and_beats_the_simple_wa
         for kind in [Baseline::Table, Baseline::CoulombsAndRest] {
             let simple = run::baseline(&trace, known, kind, 0.0);
             // Without a rest, coulombs with rest are coulombs alone, against a label that happens to be exact.
-            let rests = kind == Baseline::Table || name.contains("rests") || name.contains("solar");
+            let rests = kind == Baseline::Table || name.contains("rests");
             assert!(!rests || outcome.score.rmse() < simple.rmse(), "{name}: {} does better", kind.name());
         }
         for (error, most) in outcome.score.left.iter().zip([20.0, 20.0, 28.0]) {

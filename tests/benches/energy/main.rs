@@ -121,9 +121,16 @@ fn both(trace: &Trace, case: &'static str, known: Known, settle: f64, lines: &mu
     }
 }
 
-/// What one reading costs, over the whole trace.
+/// What one reading costs, over the whole trace: the quickest of a few passes, since others may use the machine too.
 fn nanoseconds(trace: &Trace, chemistry: Chemistry, label: f64) -> Result<f64> {
-    let known = Known { chemistry, label, soc: None };
+    let mut least = f64::MAX;
+    for _ in 0..5 {
+        least = least.min(pass(trace, Known { chemistry, label, soc: None })?);
+    }
+    Ok(least)
+}
+
+fn pass(trace: &Trace, known: Known) -> Result<f64> {
     let mut estimator = Estimator::new(known.battery(), None, None);
     estimator.assume_soc(Soc::FULL);
     let samples: Vec<_> = trace.rows.iter().map(|row| (row.seconds, run::sample(row))).collect();

@@ -6,9 +6,9 @@ use protocol::report::{Basis, Energy, SocBand, TimeBand};
 use protocol::time::Seconds;
 use protocol::{Charge, Current, Power, Soc, Uptime, Voltage};
 
+use super::Estimator;
 use super::learned::Learned;
 use super::suspect::Advisory;
-use super::{BAND_UNKNOWN, Estimator};
 
 impl Estimator {
     /// What is known at `now`.
@@ -20,7 +20,7 @@ impl Estimator {
         let worst = self.battery.load_max.watts() / 12.0 * stale.as_secs_f64() / 3600.0;
         let counts = last.current.is_some();
         let soc = if counts { Some(self.band(worst)) } else { self.voltage_only.band(&self.cell) };
-        let wide = soc.is_none_or(|band| band.high.fraction() - band.low.fraction() > BAND_UNKNOWN);
+        let wide = soc.is_none_or(|band| self.is_guess(band.high.fraction() - band.low.fraction()));
         let basis = match (wide, self.fault, counts) {
             (true, _, true) => Basis::Unknown,
             (_, Some(_), _) => Basis::Aged,
@@ -83,7 +83,7 @@ impl Estimator {
         let last = self.last?;
         last.current?;
         let [low, _, high] = self.drawn.soc;
-        if high - low > BAND_UNKNOWN || !load.is_finite() {
+        if self.is_guess(high - low) || !load.is_finite() {
             return None;
         }
         let amps = load.watts().max(0.0) / self.cell.table(self.drawn.soc[1]);
@@ -114,7 +114,7 @@ impl Estimator {
     /// What a restart should know.
     pub fn learned(&self) -> Learned {
         let (_, spread) = self.bank.mean(|one| one.soc);
-        let known = self.drawn.soc[2] - self.drawn.soc[0] <= BAND_UNKNOWN;
+        let known = !self.is_guess(self.drawn.soc[2] - self.drawn.soc[0]);
         let soc = known.then(|| self.band(0.0).best);
         Learned::of(&self.bank.belief(), soc, spread, self.leak, self.reversed)
     }

@@ -29,8 +29,9 @@ pub(super) struct Hypothesis {
     pub(super) shape: Shape,
     /// Its own errors of the reading.
     pub(super) errors: Errors,
-    /// Logarithm of its weight.
+    /// Logarithm of its weight, and the weight.
     log_weight: f64,
+    weight: f64,
 }
 
 /// What is believed of the state of charge when a bank begins.
@@ -107,6 +108,7 @@ impl Bank {
             shape: Shape { knee: 1.0, end: 0.0 },
             errors: ERRORS_START,
             log_weight: 0.0,
+            weight: 1.0,
         };
         let mut all = Box::new([blank; COUNT]);
         for (index, one) in all.iter_mut().enumerate() {
@@ -168,11 +170,9 @@ impl Bank {
         let row = [1.0, 1.0, -view.amps * factor, -view.amps_slow * factor];
         let gain = self.drift.look(row, view.noise);
         let amps = view.amps.max(0.0);
-        // The usable end differs little between the capacities: two rates span them all.
-        let nominal = cell.end(amps / cell.label, view.celsius);
-        let halved = cell.end(2.0 * amps / cell.label, view.celsius);
+        let ends = cell.ends(amps, view.celsius);
         for one in self.all.iter_mut() {
-            let end = nominal + (halved - nominal) * (1.0 / one.size - 1.0);
+            let end = ends.at(one.size);
             let expected = cell.voltage(one.soc, one.shape, end);
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
             let steep = 0.7 * (above - expected);
@@ -227,9 +227,9 @@ impl Bank {
         let (mut sum, mut squares) = (0.0, 0.0);
         for one in self.all.iter_mut() {
             one.log_weight = (one.log_weight - top).max(-40.0);
-            let weight = exp(one.log_weight);
-            sum += weight;
-            squares += weight * weight;
+            one.weight = exp(one.log_weight);
+            sum += one.weight;
+            squares += one.weight * one.weight;
         }
         if sum * sum / squares < COUNT as f64 * 0.4 {
             self.draw(sum);
@@ -243,16 +243,17 @@ impl Bank {
         let old = self.all.clone();
         let step = sum / COUNT as f64;
         self.counter += 1;
-        let (mut at, mut reached) = (0, exp(old[0].log_weight));
+        let (mut at, mut reached) = (0, old[0].weight);
         let offset = mixed(self.counter);
         for (index, one) in self.all.iter_mut().enumerate() {
             let wanted = (index as f64 + offset) * step;
             while reached < wanted && at + 1 < COUNT {
                 at += 1;
-                reached += exp(old[at].log_weight);
+                reached += old[at].weight;
             }
             *one = old[at];
             one.log_weight = 0.0;
+            one.weight = 1.0;
             let counter = (self.counter << 12) + 8 * index as u64;
             let jitter = |axis: u64| bell(mixed(counter + axis));
             one.soc = (one.soc + 0.12 * soc_spread * jitter(0)).clamp(SOC_LEAST, 1.0);
@@ -266,11 +267,10 @@ impl Bank {
     pub(super) fn mean(&self, value: impl Fn(&Hypothesis) -> f64) -> (f64, f64) {
         let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
         for one in self.all.iter() {
-            let weight = exp(one.log_weight);
             let value = value(one);
-            sum += weight;
-            first += weight * value;
-            second += weight * value * value;
+            sum += one.weight;
+            first += one.weight * value;
+            second += one.weight * value * value;
         }
         let mean = first / sum;
         (mean, sqrt((second / sum - mean * mean).max(0.0)))
@@ -285,7 +285,7 @@ impl Bank {
         let mut values = [(0.0, 0.0); COUNT];
         let (mut least, mut most) = (f64::MAX, f64::MIN);
         for (slot, one) in values.iter_mut().zip(self.all.iter()) {
-            *slot = (value(one), exp(one.log_weight));
+            *slot = (value(one), one.weight);
             if slot.1 > 1e-6 {
                 least = least.min(slot.0);
                 most = most.max(slot.0);

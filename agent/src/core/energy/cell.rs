@@ -41,6 +41,20 @@ pub(super) struct Shape {
     pub(super) end: f64,
 }
 
+/// Usable ends at one current.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    nominal: f64,
+    halved: f64,
+}
+
+impl Ends {
+    /// For a battery of this size, in parts of the label's capacity.
+    pub(super) fn at(self, size: f64) -> f64 {
+        self.nominal + (self.halved - self.nominal) * (1.0 / size - 1.0)
+    }
+}
+
 impl Shape {
     /// The usable end of this hypothesis, where the datasheet's is `end`.
     pub(super) fn end_off(self, end: f64) -> f64 {
@@ -113,6 +127,12 @@ impl Cell {
         let cold = self.usual.capacity_per_kelvin * (25.0 - celsius).clamp(-10.0, 45.0);
         let cold = if cold > 0.0 { (cold * sqrt(ratio)).min(0.6) } else { 0.0 };
         (1.0 - peukert * (1.0 - cold)).clamp(-0.02, 0.9)
+    }
+
+    /// The same for one current and every capacity: it differs so little between them that two rates span them all.
+    pub(super) fn ends(&self, amps: f64, celsius: f64) -> Ends {
+        let nominal = self.end(amps / self.label, celsius);
+        Ends { nominal, halved: self.end(2.0 * amps / self.label, celsius) }
     }
 
     /// Rest voltage and knee of a hypothesis at a state of charge; the resistance's drop comes off it.

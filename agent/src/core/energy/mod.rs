@@ -43,8 +43,10 @@ use window::Window;
 const GAP_MAX: Duration = Duration::from_mins(5);
 /// The compensated voltage is a mean over this.
 const COMPENSATED_SECONDS: f64 = 300.0;
-/// A band wider than this is no state of charge: its best value would be a guess.
-const BAND_UNKNOWN: f64 = 0.4;
+/// A band wider than this is no state of charge: its best value would be a guess. The voltage of LiFePO4 never narrows
+/// a guess, so less is asked to be one.
+const BAND_UNKNOWN_LEAD: f64 = 0.4;
+const BAND_UNKNOWN_LITHIUM: f64 = 0.25;
 /// Spread of a state of charge that a person vouches for.
 const VOUCHED_SPREAD: f64 = 0.012;
 /// Spread of a charge found full by voltage, tail and duration.
@@ -214,6 +216,11 @@ impl Estimator {
         }
     }
 
+    /// Whether a band of this width holds no state of charge.
+    fn is_guess(&self, width: f64) -> bool {
+        width > if self.cell.is_lead() { BAND_UNKNOWN_LEAD } else { BAND_UNKNOWN_LITHIUM }
+    }
+
     /// The current with its right sign.
     fn turned(&self, amps: f64) -> f64 {
         if self.reversed { -amps } else { amps }
@@ -347,9 +354,10 @@ impl Estimator {
     fn usable(&self, amps: f64) -> [f64; 3] {
         let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
         let label = self.cell.label;
+        let ends = self.cell.ends(amps, self.celsius);
         self.bank.percentiles(
             |one| {
-                let end = self.cell.end(amps / (label * one.size), self.celsius);
+                let end = ends.at(one.size);
                 let offset = one.errors[STEADY] + one.errors[WANDER];
                 let drop = amps * ohms * (PEAK * one.errors[FAST] + one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);

@@ -44,7 +44,10 @@ impl Window {
         self.amps += amps * seconds;
         self.amps_squared += amps * amps * seconds;
         let moved = amps.abs() * seconds / 3600.0 / label;
-        self.moved += moved;
+        // A charge is only counted; there is nothing to look at.
+        if amps > 0.0 {
+            self.moved += moved;
+        }
         if amps < -0.004 * label {
             let part = (moved / SURFACE_MOVED * 4.0).min(1.0);
             self.surface += (1.0 - self.surface) * part;
