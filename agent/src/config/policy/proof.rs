@@ -77,9 +77,7 @@ pub enum PolicyError {
         than: Value,
     },
     /// A rung that nothing leads to.
-    #[error(
-        "{key} has neither soc nor voltage: nothing measured leads there, and 1 condition of 2 is the least"
-    )]
+    #[error("{key} has neither soc nor voltage: no level of the battery leads there")]
     NoWayIn {
         /// The rung's way in.
         key: String,

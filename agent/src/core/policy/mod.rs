@@ -214,8 +214,10 @@ impl Ladder {
     fn stay(&mut self, now: Uptime, demand: &Demand) {
         self.leaving.reset();
         self.backing_off = None;
-        if demand.cause == Cause::Supply {
+        if demand.cause == Cause::Supply && self.cause == Cause::Board {
+            // The board's distress became the supply's: it is left as the supply recovers.
             self.cause = Cause::Supply;
+            self.reason = demand.reason.clone();
         }
         if self.woken {
             // Woken too early: the readings of this life say Halt, too.

@@ -84,6 +84,8 @@ pub struct Shed {
     dirty: bool,
     /// The stage of the last look.
     stage: Stage,
+    /// What was on disk at the last look, and whether acting unsaved was allowed.
+    saved: (u64, bool),
     /// Something is still to be done.
     unfinished: bool,
     /// A container resists.
@@ -119,6 +121,7 @@ impl Shed {
             in_flight: None,
             dirty: false,
             stage,
+            saved: (0, false),
             unfinished: false,
             troubled: false,
             next_try: None,
@@ -296,12 +299,12 @@ impl Shed {
 
     /// Writes down what the stage will need, and asks for the next change if one may be made.
     pub fn drive(&mut self, now: Uptime, terms: &Terms, ids: &mut Ids, actions: &mut Vec<Action>) {
-        if self.stage != terms.stage {
-            self.stage = terms.stage;
+        let saved = (terms.saved, terms.unsaved_is_allowed);
+        if self.stage != terms.stage || self.saved != saved {
+            (self.stage, self.saved) = (terms.stage, saved);
             self.dirty = true;
         }
-        let due = self.next_try.is_some_and(|next| next <= now);
-        if !(self.dirty || due || self.unfinished && self.in_flight.is_none() && self.next_try.is_none()) {
+        if !(self.dirty || self.next_try.is_some_and(|next| next <= now)) {
             return;
         }
         if !self.is_up() {

@@ -206,6 +206,17 @@ fn a_container_that_resists_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn a_newcomer_does_not_wait_for_another_containers_back_off() {
+    let mut world = world();
+    world.failures = 2;
+    world.order(Stage::Shed, 100_000);
+    assert_eq!(world.docker.by_name("batch-1").seen.status, ContainerStatus::Running, "it failed, and waits");
+    world.docker.run("new", Restart::No, UNLIMITED, &[("heliostat.class", "deferrable")]);
+    world.list();
+    assert_eq!(world.docker.by_name("new").seen.status, ContainerStatus::Paused);
+}
+
+#[test]
 fn containers_that_vanish_leave_the_ledger_and_new_ones_are_treated_anew() {
     let mut world = world();
     world.order(Stage::Shed, 100_000);
