@@ -77,7 +77,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn watched(fake: &Fake, count: usize) -> Vec<DockerEvent> {
     block_on(async {
         let (events, mut incoming) = mpsc::channel(16);
-        let watcher = tokio::spawn(watch::run(Engine::new(fake.socket()), events));
+        let watcher = tokio::spawn(watch::run(Engine::new(fake.socket()), events, false));
         let mut seen = Vec::new();
         while seen.len() < count {
             match tokio::time::timeout(Duration::from_secs(30), incoming.recv()).await {

@@ -133,15 +133,12 @@ fn two_agents_on_one_engine_do_not_both_change_its_containers() {
     let text = std::fs::read_to_string(&config).expect("the config");
     let elsewhere = text.replace("agent.state", "second.state").replace("pi-1", "pi-2");
     std::fs::write(&config, elsewhere).expect("the config");
-    let second = Command::new(path("heliostat-agent"))
-        .args(["run", "--config"])
-        .arg(&config)
-        .output()
-        .expect("it runs");
-    let words = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(!second.status.success(), "{words}");
+    let second = run(&config);
+    let words = second.wait_for_line("another agent manages", PATIENCE);
     assert!(words.contains(&field.engine.socket().display().to_string()), "it names the engine: {words}");
-    // The first goes on.
     field.see("batch-2", "paused");
+    assert!(!second.output().contains("pause"), "only the first changes containers");
+    // The first is gone for good: the second takes over.
     drop(first);
+    second.wait_for_line("Docker answers", PATIENCE);
 }

@@ -163,7 +163,7 @@ impl Loop {
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
         let links = Links::open(&addresses, &agent.hello(), &events);
         let engine = Engine::new(config.containers.socket.clone());
-        tokio::spawn(docker::watch::run(engine.clone(), events.clone()));
+        tokio::spawn(docker::watch::run(engine.clone(), events.clone(), dry_run));
         info!(node = %agent.node(), supply = %config.node.supply, sensors = config.sensors.len(), "begins");
         Ok(Self {
             agent,

@@ -29,7 +29,10 @@ pub async fn change(engine: &Engine, id: &ContainerId, change: ContainerChange) 
         ContainerChange::Stop { timeout } => timeout + STOP_GRACE,
         _ => CHANGE_TIMEOUT,
     };
-    match timeout(bound, carry_out(&docker, &id.0, change)).await {
+    engine.count_change();
+    let ended = timeout(bound, carry_out(&docker, &id.0, change)).await;
+    engine.count_change();
+    match ended {
         Ok(result) => result.map_err(|error| explain(&error)),
         Err(_elapsed) => Err(ActionError::TimedOut),
     }

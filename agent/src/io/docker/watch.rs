@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::Engine;
+use super::claim::Claim;
 use super::list::{self, CpuCache};
 use crate::core::event::{DockerEvent, Event};
 
@@ -20,6 +21,9 @@ use crate::core::event::{DockerEvent, Event};
 const LIST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A change often comes as several events (kill, die, stop): one list serves them all.
 const SETTLE: Duration = Duration::from_millis(50);
+/// How often a list is taken again because a change fell into it; then it counts as it is, and the core's retries do
+/// the rest.
+const LIST_TRIES: u32 = 5;
 /// Asked anew without any event: finds an engine that hangs, and what its events failed to say.
 const REFRESH: Duration = Duration::from_mins(1);
 /// Between two tries to connect, doubling.
@@ -31,13 +35,19 @@ const EVENTS: [&str; 10] =
     ["create", "start", "restart", "die", "stop", "destroy", "pause", "unpause", "update", "rename"];
 
 /// Watches for ever: lists into `events`, and [`DockerEvent::Down`] when the engine does not answer (any more).
-pub async fn run(engine: Engine, events: Sender<Event>) {
+///
+/// While another agent has the engine, it counts as down for this one. A dry run, which changes nothing, needs no claim.
+pub async fn run(engine: Engine, events: Sender<Event>, dry_run: bool) {
     let mut back_off = BACK_OFF.0;
     let mut told_down = false;
+    let mut claim = None;
     loop {
         let start = Instant::now();
         let mut session = Session { events: &events, cache: CpuCache::default(), up: false };
-        let end = session.run(&engine).await;
+        let end = match claimed(&engine, &mut claim, dry_run) {
+            Ok(()) => session.run(&engine).await,
+            Err(why) => End::NoList(why),
+        };
         told_down &= !session.up;
         if session.up && start.elapsed() >= STOOD_LONG {
             back_off = BACK_OFF.0;
@@ -63,6 +73,25 @@ pub async fn run(engine: Engine, events: Sender<Event>) {
             () = engine.wanted.notified() => {}
         }
     }
+}
+
+/// Claims the engine, if that was not done before; or says why not.
+fn claimed(engine: &Engine, claim: &mut Option<Claim>, dry_run: bool) -> Result<(), String> {
+    if dry_run || claim.is_some() || !engine.socket.exists() {
+        return Ok(());
+    }
+    match Claim::take(&engine.socket) {
+        Ok(taken) => *claim = Some(taken),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            return Err(format!(
+                "another agent manages the containers of {}: this one leaves them alone (stop one of the two)",
+                engine.socket.display()
+            ));
+        }
+        // No such names here (a sandbox): the state file's lock must do.
+        Err(error) => debug!("no claim on {}: {error}", engine.socket.display()),
+    }
+    Ok(())
 }
 
 /// How a connection ended.
@@ -91,7 +120,7 @@ impl Session<'_> {
         };
         // From the second before the first list on: no change falls between the list and the stream.
         let mut stream = std::pin::pin!(docker.events(Some(since_now())));
-        if let Some(end) = self.list(&docker).await {
+        if let Some(end) = self.list(engine, &docker).await {
             return end;
         }
         let mut refresh_at = Instant::now() + REFRESH;
@@ -104,7 +133,7 @@ impl Session<'_> {
                     if refresh_at <= Instant::now() {
                         self.cache.clear();
                     }
-                    if let Some(end) = self.list(&docker).await {
+                    if let Some(end) = self.list(engine, &docker).await {
                         return end;
                     }
                     settled_at = None;
@@ -139,14 +168,25 @@ impl Session<'_> {
         }
     }
 
-    /// Lists once; `Some` when this connection is at its end.
-    async fn list(&mut self, docker: &Docker) -> Option<End> {
-        let containers = match timeout(LIST_TIMEOUT, list::all(docker, &mut self.cache)).await {
-            Ok(Ok(containers)) => containers,
-            Ok(Err(error)) => return Some(End::NoList(error.to_string())),
-            Err(_elapsed) => {
-                return Some(End::NoList(format!("no list within {} s", LIST_TIMEOUT.as_secs())));
+    /// Lists once, and again when a change of ours fell into it: what such a list shows may be overtaken already.
+    /// `Some` when this connection is at its end.
+    async fn list(&mut self, engine: &Engine, docker: &Docker) -> Option<End> {
+        let mut tries = LIST_TRIES;
+        let containers = loop {
+            let before = engine.changes();
+            let containers = match timeout(LIST_TIMEOUT, list::all(docker, &mut self.cache)).await {
+                Ok(Ok(containers)) => containers,
+                Ok(Err(error)) => return Some(End::NoList(error.to_string())),
+                Err(_elapsed) => {
+                    return Some(End::NoList(format!("no list within {} s", LIST_TIMEOUT.as_secs())));
+                }
+            };
+            tries -= 1;
+            if tries == 0 || engine.changes() == before {
+                break containers;
             }
+            self.cache.clear();
+            sleep(SETTLE).await;
         };
         if !self.up {
             info!(containers = containers.len(), "Docker answers");
