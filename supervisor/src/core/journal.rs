@@ -5,7 +5,7 @@ use std::fmt;
 
 use protocol::message::{OrderRefusal, Refusal};
 use protocol::{
-    Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, SupplyName, Term, Uptime,
+    Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, SupplyName, Term, Uptime, Voltage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -141,10 +141,14 @@ pub enum What {
         worse: NodeName,
         /// Its state of charge, lower bound.
         worse_soc: Soc,
+        /// Its voltage, compensated.
+        worse_voltage: Option<Voltage>,
         /// The other node.
         other: NodeName,
         /// Its state of charge, lower bound.
         other_soc: Soc,
+        /// Its voltage, compensated.
+        other_voltage: Option<Voltage>,
     },
     /// The sensors of the supply agree again.
     SensorsAgree,
@@ -201,11 +205,10 @@ impl fmt::Display for What {
             Self::LinksRefusedMore { count } => write!(f, "{count} more links refused in the last minute"),
             Self::SensorFault { fault } => write!(f, "sensor fault: {fault}"),
             Self::SensorClear => f.write_str("sensor believed again"),
-            Self::SensorsDisagree { worse, worse_soc, other, other_soc } => {
-                write!(
-                    f,
-                    "sensors disagree: {worse} says {worse_soc}, {other} says {other_soc}; the worse rules"
-                )
+            Self::SensorsDisagree { worse, worse_soc, worse_voltage, other, other_soc, other_voltage } => {
+                let (ours, theirs) = (Volts(*worse_voltage), Volts(*other_voltage));
+                write!(f, "sensors disagree: {worse} says {worse_soc}{ours}, ")?;
+                write!(f, "{other} says {other_soc}{theirs}; the worse rules")
             }
             Self::SensorsAgree => f.write_str("sensors agree again"),
             Self::SupplyUnknown { age: Some(age) } => {
@@ -218,6 +221,15 @@ impl fmt::Display for What {
             Self::JournalFailing { why } => write!(f, "the journal cannot be written: {why}"),
             Self::JournalWorking => f.write_str("the journal is written again"),
         }
+    }
+}
+
+/// `, 12.05 V` where a voltage is known.
+struct Volts(Option<Voltage>);
+
+impl fmt::Display for Volts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |voltage| write!(f, ", {voltage}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The links of agents: who may speak, in which order, and who is refused.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use protocol::message::{Hello, Refusal, SupervisorMessage, Welcome};
 use protocol::{NodeName, Stage, Uptime, negotiate};
@@ -8,11 +9,18 @@ use protocol::{NodeName, Stage, Uptime, negotiate};
 use super::Supervisor;
 use super::action::{Action, KnownNode};
 use super::event::{FromAgent, LinkEnd, LinkEvent, LinkId};
-use super::fleet::ReportError;
+use super::fleet::{Node, ReportError};
 use super::journal::What;
 use super::liveness::Liveness;
 use super::notes::of_node;
 use super::pace::Recovery;
+
+/// A node that said goodbye takes this long at most to switch itself off: what it still says by then is no sign that it
+/// came back. Longer than the agents' default time for Halt.
+const GOING_DOWN: Duration = Duration::from_mins(3);
+
+/// A link on which nobody spoke for this long is closed: ten of the longest heartbeats, and longer than [`GOING_DOWN`].
+const SILENT_MAX: Duration = Duration::from_mins(5);
 
 /// A parked node comes back one rung above the one it was switched off in.
 const RETURNED: Stage = Stage::Halt.descend();
@@ -56,6 +64,18 @@ impl Supervisor {
         let silent: Vec<_> = self.links.iter().filter(|(_, link)| late(link)).map(|(id, _)| *id).collect();
         for link in silent {
             self.refuse(now, link, Refusal::Silent, actions);
+        }
+    }
+
+    /// Links of nodes that cannot be on them any more: a board without power never closes its end.
+    pub(super) fn close_dead(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let gone = |node: &Node| !matches!(node.liveness(), Liveness::Alive | Liveness::Late);
+        let dead = |node: &&Node| gone(node) && now.since(node.presence.heard_at()) >= SILENT_MAX;
+        let links: Vec<LinkId> = self.fleet.nodes().filter(dead).filter_map(|node| node.link).collect();
+        for link in links {
+            self.links.remove(&link);
+            self.unlink(link);
+            actions.push(Action::Close { link });
         }
     }
 
@@ -121,13 +141,18 @@ impl Supervisor {
             parked: false,
         });
         let was_parked = node.liveness() == Liveness::Parked;
+        let going_down = was_parked && node.boot == Some(hello.boot) && goes_down(node, now);
         if node.boot != Some(hello.boot) {
             self.paces.forget_switches(&hello.node);
         }
-        node.greet(hello, link, now);
+        if going_down {
+            node.link = Some(link);
+        } else {
+            node.greet(hello, link, now);
+        }
         let welcome = Welcome { version, term: self.orders.newest().term, leading: true };
         actions.push(Action::Send { link, message: SupervisorMessage::Welcome(welcome) });
-        if was_parked {
+        if was_parked && !going_down {
             self.on_return(now, &hello.node, actions);
         }
     }
@@ -156,6 +181,16 @@ impl Supervisor {
     }
 
     fn on_node_said(&mut self, now: Uptime, link: LinkId, message: FromAgent, actions: &mut Vec<Action>) {
+        let Some(node) = self.fleet.by_link(link) else { return };
+        if node.liveness() == Liveness::Parked {
+            if goes_down(node, now) {
+                return;
+            }
+            // It could not switch itself off.
+            node.parked_at = None;
+            let name = node.name.clone();
+            self.on_return(now, &name, actions);
+        }
         let Some(node) = self.fleet.by_link(link) else { return };
         node.presence.heard(now);
         match message {
@@ -193,13 +228,17 @@ impl Supervisor {
             FromAgent::Goodbye(goodbye) => {
                 let parking = matches!(goodbye, protocol::message::Goodbye::Parking { .. });
                 node.presence.left(now, parking);
-                (node.link, node.reported) = (None, false);
+                node.reported = false;
                 node.parked_at = parking.then_some(now);
-                self.links.remove(&link);
-                actions.push(Action::Close { link });
+                // The agent closes the link when it goes; closing it here would make it call again meanwhile.
             }
             // `on_said` saw to hellos.
             FromAgent::Hello(_) => {}
         }
     }
+}
+
+/// Whether a parked node may still be on its way down.
+fn goes_down(node: &Node, now: Uptime) -> bool {
+    node.parked_at.is_some_and(|at| now.since(at) < GOING_DOWN)
 }

@@ -248,6 +248,7 @@ impl Supervisor {
             let stage = node.stage();
             node.presence.judge(now, stage, &self.settings);
         }
+        self.close_dead(now, actions);
         for (_, waking) in self.paces.settle(&self.fleet, &self.settings.plan, now) {
             self.wake_failed(now, &waking, None, actions);
         }

@@ -20,6 +20,9 @@ const REFUSALS_PER_MINUTE: u32 = 10;
 /// The same veto of the same node is worth another record after this long.
 const VETO_AGAIN: Duration = Duration::from_mins(10);
 
+/// Sensors that differ for less than this were only read at different moments.
+const DIFFER_HOLD: Duration = Duration::from_mins(1);
+
 /// What was recorded last.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
@@ -40,6 +43,9 @@ struct Noted {
 struct NotedSupply {
     /// `None` before anything was recorded.
     known: Option<bool>,
+    /// Since when sensors have differed.
+    differ: Option<Uptime>,
+    /// Whether that was recorded.
     disagrees: bool,
 }
 
@@ -184,17 +190,21 @@ impl NotedSupply {
             _ => {}
         }
         let disagreement = estimate.and_then(|estimate| estimate.disagreement);
-        match (self.disagrees, disagreement) {
-            (false, Some(d)) => {
+        self.differ = disagreement.as_ref().map(|_| self.differ.unwrap_or(now));
+        let lasting = self.differ.is_some_and(|since| now.since(since) >= DIFFER_HOLD);
+        match disagreement {
+            Some(d) if lasting && !self.disagrees => {
                 records.push(record(What::SensorsDisagree {
                     worse: d.worse,
                     worse_soc: d.worse_soc,
+                    worse_voltage: d.worse_voltage,
                     other: d.other,
                     other_soc: d.other_soc,
+                    other_voltage: d.other_voltage,
                 }));
                 self.disagrees = true;
             }
-            (true, None) if known => {
+            None if known && self.disagrees => {
                 records.push(record(What::SensorsAgree));
                 self.disagrees = false;
             }

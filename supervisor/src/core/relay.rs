@@ -36,7 +36,9 @@ impl Relay {
     pub(crate) fn run(&mut self, fleet: &Fleet, plan: &PlanSettings, now: Uptime, actions: &mut Vec<Action>) {
         for name in fleet.supplies() {
             let Some(estimate) = supply::estimate(fleet, &name, plan, now) else { continue };
-            let wanting = fleet.nodes().filter(|node| node.supply == name && !node.has_sensor);
+            let wanting = fleet
+                .nodes()
+                .filter(|node| node.supply == name && !node.has_sensor && node.presence.linked());
             for (node, link) in wanting.filter_map(|node| Some((node, node.link?))) {
                 let due = self.told.get(&node.name).is_none_or(|told| {
                     let since = now.since(told.at);

@@ -97,14 +97,20 @@ fn disagreement(witnesses: &[Witness<'_>], settings: &PlanSettings) -> Option<Di
         .filter_map(|other| {
             let other_soc = other.energy.soc?.low;
             let points = other_soc.points_above(worse_soc);
-            let volts_apart = match (worst.energy.voltage, other.energy.voltage) {
-                (Some(a), Some(b)) => (a - b).abs() > settings.disagree_voltage,
-                _ => false,
+            // The mean of minutes: two sensors are never read at the same moment of a changing load.
+            let (worse_voltage, other_voltage) = (worst.energy.compensated, other.energy.compensated);
+            let volts_apart = worse_voltage
+                .zip(other_voltage)
+                .is_some_and(|(a, b)| (a - b).abs() > settings.disagree_voltage);
+            let disagreement = Disagreement {
+                worse: worst.node.clone(),
+                worse_soc,
+                worse_voltage,
+                other: other.node.clone(),
+                other_soc,
+                other_voltage,
             };
-            (points > settings.disagree_points || volts_apart).then(|| {
-                let worse = worst.node.clone();
-                (points, Disagreement { worse, worse_soc, other: other.node.clone(), other_soc })
-            })
+            (points > settings.disagree_points || volts_apart).then_some((points, disagreement))
         })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, disagreement)| disagreement)

@@ -4,7 +4,7 @@ use protocol::message::OrderRefusal;
 use protocol::report::{ContainerState, Energy, Host};
 use protocol::{
     Class, Fault, NodeName, OrderId, OrderReason, Reason, Report, Seconds, Soc, Stage, SupplyName, Term,
-    Uptime,
+    Uptime, Voltage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,10 +84,14 @@ pub struct Disagreement {
     pub worse: NodeName,
     /// Its state of charge, lower bound.
     pub worse_soc: Soc,
+    /// Its voltage, compensated.
+    pub worse_voltage: Option<Voltage>,
     /// The other node.
     pub other: NodeName,
     /// Its state of charge, lower bound.
     pub other_soc: Soc,
+    /// Its voltage, compensated.
+    pub other_voltage: Option<Voltage>,
 }
 
 /// One node.

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use protocol::frame::MESSAGE_BYTES_MAX;
 use protocol::frame::stream::{self, Decoder, FRAME_BYTES_MAX};
@@ -130,10 +131,22 @@ impl Agent {
         sequence
     }
 
-    /// Says that the node switches itself off.
+    /// Says that the node switches itself off, and goes.
     pub(crate) fn park(mut self) {
         self.say(&AgentMessage::Goodbye(Goodbye::Parking { reason: Reason::Clear }));
-        assert_eq!(self.hear(), None, "the supervisor closes the link");
+    }
+
+    /// As [`Self::join`], as soon as there is a place.
+    pub(crate) fn join_when_there_is_room(address: SocketAddr, hello: &Hello) -> Self {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let mut agent = Self::connect(address);
+            agent.say(&AgentMessage::Hello(hello.clone()));
+            match agent.hear() {
+                Some(SupervisorMessage::Welcome(_)) => return agent,
+                other => assert!(Instant::now() < end, "there was never room: {other:?}"),
+            }
+        }
     }
 
     /// The next message; `None` when the link has ended.

@@ -96,7 +96,7 @@ fn links_beyond_the_limit_are_refused_and_a_place_that_is_free_again_is_taken() 
     assert_eq!(Agent::connect(served.address).refusal(), Refusal::Full);
     first.report(report(80.0));
     second.park();
-    Agent::join(served.address, hello("pi3"));
+    Agent::join_when_there_is_room(served.address, &hello("pi3"));
 }
 
 #[test]

@@ -218,3 +218,48 @@ fn a_first_report_after_a_restart_takes_the_node_over_where_it_stands() {
     let order = site.core.view(site.now).node("pi2").unwrap().order.clone().unwrap();
     assert_eq!((order.stage, order.reason), (Stage::Shed, protocol::OrderReason::Operator));
 }
+
+#[test]
+fn a_node_that_calls_again_while_it_goes_down_stays_parked() {
+    let mut site = Site::of_four();
+    site.park("pi4");
+    for _ in 0..5 {
+        site.now += Duration::from_secs(1);
+        let link = site.open();
+        site.say(link, FromAgent::Hello(hello("pi4", 3, false, false)));
+        let report = Box::new(site.report_of("pi4"));
+        site.say(link, FromAgent::Full { sequence: Sequence(1), report });
+        site.say(link, FromAgent::Goodbye(Goodbye::Parking { reason: Reason::Clear }));
+        site.link(link, LinkEvent::Closed(LinkEnd::ByPeer));
+    }
+    site.pass(Duration::from_hours(1));
+    let changes = |what: &&&What| matches!(what, What::Liveness { .. });
+    let records = site.records_of("pi4");
+    assert_eq!(records.iter().filter(changes).count(), 2, "alive, parked: {records:?}");
+    assert!(site.steps().is_empty(), "it is not taken for one that came back: {:?}", site.steps());
+}
+
+#[test]
+fn a_parked_node_that_still_reports_long_after_its_goodbye_is_alive_after_all() {
+    let mut site = Site::of_four();
+    let link = site.agents[&name("pi4")].link.unwrap();
+    site.say(link, FromAgent::Goodbye(Goodbye::Parking { reason: Reason::Clear }));
+    let liveness = |site: &Site| site.core.view(site.now).node("pi4").unwrap().liveness;
+    site.pass(Duration::from_mins(2));
+    assert_eq!(liveness(&site), Liveness::Parked, "halting takes a while");
+    site.pass(Duration::from_mins(2));
+    assert_eq!(liveness(&site), Liveness::Alive);
+}
+
+#[test]
+fn a_link_that_outlives_its_node_is_closed() {
+    let mut site = Site::of_four();
+    let parked = site.agents[&name("pi4")].link.unwrap();
+    site.say(parked, FromAgent::Goodbye(Goodbye::Parking { reason: Reason::Clear }));
+    let lost = site.agents[&name("pi3")].link.unwrap();
+    for node in ["pi3", "pi4"] {
+        site.agents.get_mut(&name(node)).unwrap().awake = false;
+    }
+    site.pass(Duration::from_mins(6));
+    assert_eq!(site.closed, [lost, parked]);
+}

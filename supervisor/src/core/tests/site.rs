@@ -42,6 +42,7 @@ pub(super) struct Site {
     /// Everything that was sent, with its time.
     pub(super) sent: Vec<(Uptime, LinkId, SupervisorMessage)>,
     pub(super) refused: Vec<(LinkId, protocol::message::Refusal)>,
+    pub(super) closed: Vec<LinkId>,
     /// Orders that were less careful than the floor that the leader had seen: there must be none.
     pub(super) below_floor: Vec<(NodeName, Order)>,
     links: u64,
@@ -94,6 +95,7 @@ impl Site {
             records: Vec::new(),
             sent: Vec::new(),
             refused: Vec::new(),
+            closed: Vec::new(),
             below_floor: Vec::new(),
             links: 0,
         }
@@ -122,7 +124,10 @@ impl Site {
                     self.refused.push((*link, *refusal));
                     self.cut(*link);
                 }
-                Action::Close { link } => self.cut(*link),
+                Action::Close { link } => {
+                    self.closed.push(*link);
+                    self.cut(*link);
+                }
                 Action::Record(record) => self.records.push(record.clone()),
                 Action::Remember(_) | Action::SaveTerm(_) => {}
             }

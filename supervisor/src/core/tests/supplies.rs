@@ -109,3 +109,29 @@ fn no_sensor_at_all_is_an_unknown_supply_and_not_a_full_one() {
     let view = site.core.view(site.now);
     assert_eq!((view.supplies[0].known, view.supplies[0].energy), (false, None));
 }
+
+#[test]
+fn sensors_that_differ_for_a_moment_only_are_no_news() {
+    let mut site = with_two_sensors();
+    for round in 0..20 {
+        site.now += Duration::from_secs(10);
+        report_energy(&mut site, "pi1", energy(80.0, 1.0));
+        report_energy(&mut site, "pi2", energy(if round % 4 == 0 { 50.0 } else { 79.0 }, 1.0));
+    }
+    assert!(!site.records.iter().any(|r| matches!(r.what, What::SensorsDisagree { .. })));
+}
+
+#[test]
+fn sensors_that_differ_in_voltage_alone_disagree_and_say_the_voltages() {
+    let mut site = with_two_sensors();
+    let mut other = energy(80.0, 1.0);
+    other.compensated = Some(protocol::Voltage::from_volts(12.15));
+    for _ in 0..10 {
+        site.now += Duration::from_secs(10);
+        report_energy(&mut site, "pi1", energy(80.0, 1.0));
+        report_energy(&mut site, "pi2", other);
+    }
+    let said =
+        site.records.iter().find(|r| matches!(r.what, What::SensorsDisagree { .. })).unwrap().to_string();
+    assert!(said.contains("12.15 V") && said.contains("12.70 V"), "{said}");
+}
