@@ -13,6 +13,7 @@ use hardware::chips::ina226::{Ina226, Settings, SettingsError};
 use hardware::sim::bus::SimBus;
 use hardware::sim::replay::{Player, Playing};
 use hardware::sim::trace::{Trace, TraceError};
+use protocol::report::Basis;
 use protocol::{BootId, NodeName, Soc, Stage, Uptime};
 use serde::Serialize;
 
@@ -196,7 +197,8 @@ impl Replay {
         let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
         Line {
             time_s: time.as_secs_f64(),
-            soc: energy.soc.map(|soc| fraction(soc.best)),
+            // The middle of a band that rests on nothing is a guess, not a value.
+            soc: energy.soc.filter(|_| energy.basis != Basis::Unknown).map(|soc| fraction(soc.best)),
             soc_low: energy.soc.map(|soc| fraction(soc.low)),
             soc_high: energy.soc.map(|soc| fraction(soc.high)),
             tte_s: energy.time_to_empty.map(|time| time.best.0),
