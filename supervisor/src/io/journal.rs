@@ -44,7 +44,7 @@ pub struct Entry {
 
 /// Work for the journal's thread.
 enum Job {
-    Record(Timestamp, Record),
+    Record(Timestamp, Box<Record>),
     Remember(KnownNode),
     SaveTerm(Term),
     Read(Query, oneshot::Sender<Result<Vec<Entry>, String>>),
@@ -99,7 +99,7 @@ impl Journal {
 
     /// Writes a record down, soon.
     pub fn record(&mut self, record: Record) {
-        self.put(Job::Record(Timestamp::now(), record));
+        self.put(Job::Record(Timestamp::now(), Box::new(record)));
     }
 
     /// Remembers a node over a restart.
@@ -213,7 +213,7 @@ impl Keeper {
                 Job::Record(time, record) => {
                     let number = self.write(|store| store.append(time, &record));
                     // No follower is no error.
-                    let _ = followers.send(Entry { number, time, record });
+                    let _ = followers.send(Entry { number, time, record: *record });
                 }
                 Job::Remember(node) => {
                     self.write(|store| store.remember(&node));

@@ -1,6 +1,7 @@
 //! The built `heliostat serve`, with agents that speak the real protocol over loopback: well-behaved ones, and others.
 
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read clocks")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod agent;
 mod intruders;
