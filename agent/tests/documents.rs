@@ -1,5 +1,6 @@
 //! The documents keep to the code: configs that they print are accepted, files that they name exist.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests touch files: that is what they are for")]
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! The config that is shipped is one that the program accepts, and the documents' commands are ones that it has.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests touch files and processes: that is what they are for")]
 
 use std::fs;

@@ -5,6 +5,8 @@
 //! same way and the same minutes; absolute figures are this machine's, ratios travel.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time and processes")]
+#![allow(clippy::expect_used, reason = "a bench that cannot measure must stop")]
+#![allow(clippy::unnecessary_debug_formatting, reason = "a quoted path is what TOML wants")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +25,7 @@ use tests::{require, wait};
 /// Start-up (allocations, connects, first full report) is not what is measured.
 const SETTLE: Duration = Duration::from_secs(8);
 /// Long enough for several heartbeats and a look at the containers.
-const MEASURE: Duration = Duration::from_secs(60);
+const MEASURE: Duration = Duration::from_mins(1);
 
 /// The floor that a blocking program with mutual TLS at 10 Hz reached, measured once on a like machine: RSS and PSS
 /// in MB, processor milliseconds a minute, wake-ups a second, bytes a second.
@@ -33,7 +35,8 @@ fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut rows = vec![("floor: blocking, mTLS, 10 Hz (recorded)".to_owned(), FLOOR)];
-    for (name, interval) in [("heliostat-agent, 10 Hz", "100 ms"), ("heliostat-agent, 1 Hz (default)", "1 s")] {
+    for (name, interval) in [("heliostat-agent, 10 Hz", "100 ms"), ("heliostat-agent, 1 Hz (default)", "1 s")]
+    {
         rows.push((name.to_owned(), agent(folder.path(), interval)));
     }
     rows.extend(node_exporter());
@@ -47,7 +50,10 @@ fn main() {
         println!("{}", json!({"bench": "footprint", "rows": rows}));
         return;
     }
-    println!("{:44} {:>8} {:>8} {:>11} {:>11} {:>9}", "", "RSS MB", "PSS MB", "CPU ms/min", "wake-ups/s", "bytes/s");
+    println!(
+        "{:44} {:>8} {:>8} {:>11} {:>11} {:>9}",
+        "", "RSS MB", "PSS MB", "CPU ms/min", "wake-ups/s", "bytes/s"
+    );
     for (name, [rss, pss, cpu, wakeups, bytes]) in rows {
         println!("{name:44} {rss:8.2} {pss:8.2} {cpu:11.1} {wakeups:11.1} {bytes:9.0}");
     }
@@ -99,7 +105,9 @@ fn supervisor(folder: &Path) -> (Child, String) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    wait::until_true("the supervisor to listen", Duration::from_secs(20), || TcpStream::connect(port).is_ok());
+    wait::until_true("the supervisor to listen", Duration::from_secs(20), || {
+        TcpStream::connect(port).is_ok()
+    });
     (child, port.to_string())
 }
 
@@ -143,7 +151,8 @@ fn measure(pids: &[u32], wire: &AtomicU64) -> [f64; 5] {
     let all = || pids.iter().map(|pid| Footprint::of(*pid).expect("the process runs")).collect::<Vec<_>>();
     let (before, bytes_before, begun) = (all(), wire.load(Ordering::Relaxed), Instant::now());
     std::thread::sleep(MEASURE);
-    let (after, bytes, seconds) = (all(), wire.load(Ordering::Relaxed) - bytes_before, begun.elapsed().as_secs_f64());
+    let (after, bytes, seconds) =
+        (all(), wire.load(Ordering::Relaxed) - bytes_before, begun.elapsed().as_secs_f64());
     let sum = |of: fn(&Footprint) -> f64, when: &[Footprint]| when.iter().map(of).sum::<f64>();
     let grown = |of: fn(&Footprint) -> f64| sum(of, &after) - sum(of, &before);
     [

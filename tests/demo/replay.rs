@@ -100,7 +100,7 @@ fn a_year_takes_seconds() {
     let mut output = Vec::new();
     child.stdout.take().expect("a pipe").read_to_end(&mut output).expect("a pipe");
     assert!(child.wait().expect("it ends").success());
-    let minutes = output.iter().filter(|byte| **byte == b'\n').count();
+    let minutes = output.split(|byte| *byte == b'\n').count() - 1;
     println!("a year at 10 s in {:.1} s, {minutes} lines", begun.elapsed().as_secs_f64());
     assert!(minutes > 525_000, "{minutes} lines for a year of minutes");
 }

@@ -42,9 +42,9 @@ fn an_engine_that_crashes_starts_its_containers_again() {
     let all_run = || ["one", "two", "three"].iter().all(|name| engine.state(name) == "running");
     for crash in [false, true, true] {
         if crash {
-            engine.crash()
+            engine.crash();
         } else {
-            engine.restart()
+            engine.restart();
         }
         tests::wait::until_true(
             format!(

@@ -21,10 +21,10 @@ fn sunny(story: Story) -> Story {
 }
 
 /// Plays a story in which the sensor fails for three hours, and checks what must be true of every such fault.
-fn survives(name: &str, story: Story, is_it: impl Fn(Fault) -> bool) {
+fn survives(name: &str, story: &Story, is_it: impl Fn(Fault) -> bool) {
     let field = Field::new();
     field.containers();
-    let agent = field.agent(&story);
+    let agent = field.agent(story);
     field.reach(Stage::Normal);
     tests::wait::until_true(format!("{name}: the fault is told"), PATIENCE, || {
         field.watcher.fault().is_some_and(&is_it)
@@ -56,7 +56,7 @@ const FAILURE: Duration = Duration::from_mins(16);
 fn a_chip_that_does_not_answer() {
     if require::docker_engine("a_chip_that_does_not_answer") {
         let story = sunny(healthy().fault(FAILURE, Current::from_amps(0.5), "nak"));
-        survives("NAK", story, |fault| fault == Fault::NoAcknowledge);
+        survives("NAK", &story, |fault| fault == Fault::NoAcknowledge);
     }
 }
 
@@ -64,7 +64,7 @@ fn a_chip_that_does_not_answer() {
 fn a_bus_that_is_gone() {
     if require::docker_engine("a_bus_that_is_gone") {
         let story = sunny(healthy().fault(FAILURE, Current::from_amps(0.5), "gone"));
-        survives("bus gone", story, |fault| fault == Fault::BusGone);
+        survives("bus gone", &story, |fault| fault == Fault::BusGone);
     }
 }
 
@@ -73,7 +73,7 @@ fn a_value_that_is_stuck() {
     if require::docker_engine("a_value_that_is_stuck") {
         // Being stuck is noticed only after a while: the failure lasts longer.
         let story = sunny(healthy().fault(2 * FAILURE, Current::from_amps(0.5), "stuck"));
-        survives("stuck", story, |fault| matches!(fault, Fault::Stuck { .. }));
+        survives("stuck", &story, |fault| matches!(fault, Fault::Stuck { .. }));
     }
 }
 
@@ -81,7 +81,7 @@ fn a_value_that_is_stuck() {
 fn a_value_that_no_battery_has() {
     if require::docker_engine("a_value_that_no_battery_has") {
         let story = sunny(healthy().voltage(FAILURE, Current::from_amps(0.5), Voltage::from_volts(31.0)));
-        survives("absurd", story, |fault| matches!(fault, Fault::VoltageAbsurd { .. }));
+        survives("absurd", &story, |fault| matches!(fault, Fault::VoltageAbsurd { .. }));
     }
 }
 

@@ -105,7 +105,7 @@ impl Story {
         let current = if full { Current::from_amps(-0.01 * self.capacity.amp_hours()) } else { current };
         self.soc = Soc::from_fraction(self.soc.fraction() - (current * ROW) / self.capacity);
         // One millivolt up and down, as a living sensor shows.
-        let noise = Voltage::from_volts(if self.rows % 2 == 0 { 0.0015 } else { -0.0015 });
+        let noise = Voltage::from_volts(if self.rows.is_multiple_of(2) { 0.0015 } else { -0.0015 });
         let voltage = voltage
             .unwrap_or_else(|| if full { Voltage::from_volts(14.4) } else { self.terminals(current) })
             + noise;
@@ -114,7 +114,7 @@ impl Story {
             "{},{:.4},{:.4},25,{fault}",
             self.at.as_secs(),
             voltage.volts(),
-            current.amps() + if self.rows % 3 == 0 { 0.004 } else { 0.0 },
+            current.amps() + if self.rows.is_multiple_of(3) { 0.004 } else { 0.0 },
         );
         self.at += ROW;
         self.rows += 1;

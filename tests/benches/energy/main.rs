@@ -99,7 +99,7 @@ fn cases(trace: &Trace, known: Known, lines: &mut Vec<Line>) {
     both(trace, "full", known, 0.0, lines);
     let unknown = Known { soc: None, ..known };
     let part = 0.3 * trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
-    both(&trace.from_hours(part), "unknown", unknown, SETTLE_HOURS, lines);
+    both(&trace.after(part), "unknown", unknown, SETTLE_HOURS, lines);
     // The same battery under the label of a larger one: that is what an old one looks like to a coulomb counter.
     let aged = Known { label: known.label / AGED, ..known };
     let first = run::estimator(trace, aged, None, 0.0, |_, _, _| ());

@@ -38,6 +38,7 @@ impl Known {
 pub(crate) struct Outcome {
     pub(crate) score: Score,
     pub(crate) learned: Learned,
+    #[allow(dead_code, reason = "the tests ask for it, the table does not")]
     pub(crate) advisories: Vec<Advisory>,
 }
 

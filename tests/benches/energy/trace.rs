@@ -58,7 +58,7 @@ impl Trace {
     }
 
     /// The same battery from so many hours on.
-    pub(crate) fn from_hours(&self, hours: f64) -> Self {
+    pub(crate) fn after(&self, hours: f64) -> Self {
         let begin = self.rows.partition_point(|row| row.seconds < hours * 3600.0);
         Self { name: self.name.clone(), rows: self.rows[begin..].to_vec() }
     }

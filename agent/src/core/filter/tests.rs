@@ -129,7 +129,7 @@ fn what_no_battery_shows_is_not_believed() {
         match fault {
             Fault::VoltageAbsurd { read, .. } => assert!((read.volts() - volts).abs() < 1e-9),
             Fault::CurrentAbsurd { read, limit } => {
-                assert!(read > limit && limit == Current::from_amps(25.0))
+                assert!(read > limit && limit == Current::from_amps(25.0));
             }
             Fault::Garbled => assert!(volts.is_nan() || amps.is_nan()),
             other => panic!("{other:?}"),

@@ -1,6 +1,7 @@
 //! The estimate against recorded truth: bounds that a change may not break. `cargo bench -p tests --bench energy` prints
 //! the figures themselves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test reads files")]
 #![allow(dead_code, reason = "the bench uses more of these modules")]
 
@@ -87,7 +88,7 @@ fn a_new_battery_from_a_known_start_is_within_two_points_and_beats_the_simple_wa
 fn lead_acid_from_an_unknown_start_is_within_twelve_points_after_six_hours() {
     for (name, known) in [("la_agm_discharge_25C", AGM), ("la_flooded_discharge_25C", FLOODED)] {
         for hours in [0.0, 9.0, 15.0] {
-            let trace = open(name).from_hours(hours);
+            let trace = open(name).after(hours);
             let outcome = run(&trace, Known { soc: None, ..known }, 6.0);
             hold(&outcome, &format!("{name} from {hours} h"), 5.0, 12.0);
         }
@@ -96,7 +97,7 @@ fn lead_acid_from_an_unknown_start_is_within_twelve_points_after_six_hours() {
 
 #[test]
 fn lithium_from_an_unknown_start_says_nothing_on_its_plateau() {
-    let trace = open("lfp_discharge_25C").from_hours(7.0);
+    let trace = open("lfp_discharge_25C").after(7.0);
     let mut said = 0;
     run::estimator(&trace, Known { soc: None, ..LITHIUM }, None, 0.0, |row, estimate, _| {
         said += u32::from(row.soc > 0.45 && estimate.soc.is_some());
