@@ -1,6 +1,6 @@
 //! The sun's energy to come, for planning: how much until when, how sure that is, and when the sun is back.
 //!
-//! No internet: the sun's way ([`sun`], [`daylight`], `course`) and the clear sky's light are computed; what this panel
+//! No internet: the sun's way ([`sun`], [`mod@daylight`], `course`) and the clear sky's light are computed; what this panel
 //! makes of it (`profile`), the clouds (`clouds`) and the forecast's own error (`error`) are learned from the panel's
 //! days (`day`). The panel is rarely measured: [`inference`] finds its power from the battery's current and the load.
 //! [`survival`] answers the planner's question. docs/forecast.md has the model and its measured skill.
