@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many times faster than life
-    #[arg(long, default_value_t = 2880.0)]
+    #[arg(long, default_value_t = SPEED)]
     speed: f64,
     /// Show nothing on the way, print the summary
     #[arg(long)]
@@ -48,9 +48,13 @@ const FRAME: Duration = Duration::from_millis(50);
 /// The most that is computed for one frame, so that keys stay quick on a slow machine.
 const FRAME_WORK_MAX: Duration = Duration::from_millis(120);
 /// What is computed between two looks at the clock.
-const BITE: Duration = Duration::from_secs(60);
+const BITE: Duration = Duration::from_mins(1);
 /// The size of [`Args::picture`], in characters.
-pub(crate) const PICTURE: (u16, u16) = (104, 38);
+const PICTURE: (u16, u16) = (104, 44);
+/// Two days in a minute.
+const SPEED: f64 = 2880.0;
+/// The key that everybody looks for.
+const KEYS: &str = "q quits";
 /// Between two lines about the whole site, where there is no terminal.
 const PLAIN_STEP: Duration = Duration::from_hours(1);
 
@@ -103,8 +107,8 @@ fn play(twin: &mut Twin, args: &Args, end: Uptime) -> anyhow::Result<()> {
             advance(twin, target, frame)?;
         }
         last = frame;
-        let pace = if paused { "paused".to_owned() } else { format!("{speed:.0} times real time") };
-        screen.show(&twin.scene(pace, "q quits, space pauses, + - speed", args.days), look)?;
+        let pace = if paused { "paused (space goes on)".to_owned() } else { pace(speed) };
+        screen.show(&twin.scene(pace, KEYS, args.days), look)?;
         match screen.next(FRAME.saturating_sub(frame.elapsed()))? {
             Input::Quit => break,
             Input::Pause => paused = !paused,
@@ -116,6 +120,11 @@ fn play(twin: &mut Twin, args: &Args, end: Uptime) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// How fast time passes, and how to change that.
+fn pace(speed: f64) -> String {
+    format!("{speed:.0}x (space pauses, +- speed)")
 }
 
 /// Lets the site's time pass, at most for as long as a frame may take.
@@ -149,10 +158,14 @@ fn tell(twin: &mut Twin, end: Uptime) -> anyhow::Result<()> {
 
 /// The picture of this moment as a file.
 fn write_picture(twin: &Twin, days: f64, file: &Path) -> anyhow::Result<ExitCode> {
-    let scene = twin.scene("2880 times real time".to_owned(), "q quits", days);
-    let buffer = picture(&scene, Look::default(), PICTURE.0, PICTURE.1)?;
-    std::fs::write(file, svg::svg(&buffer)).with_context(|| file.display().to_string())?;
+    std::fs::write(file, svg_of(twin, days)?).with_context(|| file.display().to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The picture of this moment as SVG.
+pub(crate) fn svg_of(twin: &Twin, days: f64) -> io::Result<String> {
+    let scene = twin.scene(pace(SPEED), KEYS, days);
+    Ok(svg::svg(&picture(&scene, Look::default(), PICTURE.0, PICTURE.1)?))
 }
 
 /// What this terminal can show. An empty variable counts as none, as everywhere.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use agent::config::Config;
 use agent::core::state::State;
@@ -13,7 +14,7 @@ use hardware::sim::trace::{Trace, TraceError};
 use protocol::{Charge, NodeName, Soc};
 use serde::{Deserialize, Serialize};
 
-use crate::twin::replay::{Line, Replay, ReplayError};
+use crate::twin::replay::{Carried, Line, Replay, ReplayError};
 
 /// What `replay` is given.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,8 @@ pub(super) struct Args {
 struct Kept {
     /// [`KEPT_VERSION`].
     heliostat_replay: u32,
+    /// The trace's time when it was written.
+    time_s: f64,
     state: State,
 }
 
@@ -57,15 +60,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = config(args)?;
     let node = config.node.name.clone();
     let node = node.map_or_else(|| "replay".parse::<NodeName>(), Ok)?;
-    let state = args.state.as_deref().map(read_state).transpose()?.flatten();
+    let carried = args.state.as_deref().map(read_state).transpose()?.flatten();
     let named = |error| name_trace(error, &args.trace);
     let trace = open(&args.trace)?;
-    let mut replay = Replay::new(trace, config, node, state, args.soc).map_err(named)?;
+    let mut replay = Replay::new(trace, config, node, carried, args.soc).map_err(named)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = print(&mut replay, &mut out, args);
     // What was learned before the reader left, or before a bad row, was learned all the same.
-    if let (Some(file), Some(state)) = (&args.state, replay.finish()) {
-        write_state(file, state).with_context(|| format!("{}: cannot be written", file.display()))?;
+    if let (Some(file), Some(carried)) = (&args.state, replay.finish()) {
+        write_state(file, carried).with_context(|| format!("{}: cannot be written", file.display()))?;
     }
     printed?;
     out.flush()?;
@@ -168,7 +171,7 @@ fn name_trace(error: ReplayError, path: &Path) -> anyhow::Error {
 }
 
 /// What an earlier replay left; `None` when there is no such file yet.
-fn read_state(file: &Path) -> anyhow::Result<Option<State>> {
+fn read_state(file: &Path) -> anyhow::Result<Option<Carried>> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -179,15 +182,19 @@ fn read_state(file: &Path) -> anyhow::Result<Option<State>> {
     if kept.heliostat_replay != KEPT_VERSION {
         bail!("{}: is of version {}, this is {KEPT_VERSION}", file.display(), kept.heliostat_replay);
     }
-    Ok(Some(kept.state))
+    let ended = Duration::try_from_secs_f64(kept.time_s)
+        .with_context(|| format!("{}: time_s = {}", file.display(), kept.time_s))?;
+    Ok(Some(Carried { state: kept.state, ended }))
 }
 
 /// Writes beside the file, then renames: a reader sees the old one or the new one, whole.
-fn write_state(file: &Path, state: State) -> anyhow::Result<()> {
+fn write_state(file: &Path, carried: Carried) -> anyhow::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
     let mut out = File::create(&beside)?;
-    serde_json::to_writer_pretty(&mut out, &Kept { heliostat_replay: KEPT_VERSION, state })?;
+    let Carried { state, ended } = carried;
+    let kept = Kept { heliostat_replay: KEPT_VERSION, time_s: ended.as_secs_f64(), state };
+    serde_json::to_writer_pretty(&mut out, &kept)?;
     out.sync_all()?;
     fs::rename(&beside, file)?;
     Ok(())
@@ -233,7 +240,9 @@ mod tests {
         assert!(typed(&["t.csv"]).unwrap_err().contains("--chemistry"));
         assert!(typed(&["t.csv", "--chemistry", "agm"]).unwrap_err().contains("--capacity"));
         assert!(typed(&["t.csv", "--chemistry", "agm", "--capacity", "70"]).unwrap_err().contains("70 Ah"));
-        assert!(typed(&["t.csv", "--chemistry", "nicd", "--capacity", "70Ah"]).unwrap_err().contains("lifepo4"));
+        assert!(
+            typed(&["t.csv", "--chemistry", "nicd", "--capacity", "70Ah"]).unwrap_err().contains("lifepo4")
+        );
     }
 
     #[test]
@@ -261,8 +270,9 @@ mod tests {
         let file = folder.path().join("state");
         assert_eq!(read_state(&file).unwrap(), None, "the first replay");
         let state = State { relapses: 3, ..State::default() };
-        write_state(&file, state.clone()).unwrap();
-        assert_eq!(read_state(&file).unwrap(), Some(state));
+        let carried = Carried { state, ended: Duration::from_millis(12_500) };
+        write_state(&file, carried.clone()).unwrap();
+        assert_eq!(read_state(&file).unwrap(), Some(carried));
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, &text[..text.len() / 2]).unwrap();
         let error = format!("{:#}", read_state(&file).unwrap_err());

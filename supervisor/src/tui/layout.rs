@@ -31,7 +31,14 @@ impl Areas {
         // The strip is useful from four rows on (sun, charge, stages, hours), and never more than half of the rest.
         let strip_min = STRIP_FIXED + 2;
         let strip_max = STRIP_FIXED + SOC_ROWS_MAX + node_rows - 1;
-        let strip = if spare < strip_min { 0 } else { (spare * 6 / 10).clamp(strip_min, strip_max) };
+        // Either one row tells the stages of all nodes, or every node has its own; between the two lies nothing.
+        let one_row = STRIP_FIXED + SOC_ROWS_MAX + 1;
+        let every_node = STRIP_FIXED + 1 + node_rows - 1;
+        let strip = match spare * 6 / 10 {
+            _ if spare < strip_min => 0,
+            rows if rows >= every_node => rows.min(strip_max),
+            rows => rows.clamp(strip_min, one_row.max(strip_min)),
+        };
         let decisions = spare - strip;
 
         let mut top = screen.y;
@@ -64,6 +71,16 @@ mod tests {
         assert_eq!(areas.strip.height, 4);
         assert_eq!(areas.decisions.height, 3);
         assert_eq!((areas.legend.height, areas.legend.bottom()), (1, 24));
+    }
+
+    #[test]
+    fn the_strip_has_no_empty_rows() {
+        for height in 24..70 {
+            let strip = Areas::of(Rect::new(0, 0, 80, height), 10).strip.height;
+            let one_row_for_all = (4..=STRIP_FIXED + SOC_ROWS_MAX + 1).contains(&strip);
+            let a_row_each = (13..=STRIP_FIXED + SOC_ROWS_MAX + 10).contains(&strip);
+            assert!(one_row_for_all || a_row_each, "{strip} rows of a screen of {height}");
+        }
     }
 
     #[test]

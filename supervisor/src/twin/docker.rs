@@ -134,9 +134,8 @@ impl Docker {
         match (change, seen.status) {
             (ContainerChange::SetCpu(cpu), _) => seen.cpu = updated(seen.cpu, cpu)?,
             (ContainerChange::Pause, Running) => seen.status = Paused,
-            (ContainerChange::Unpause, Paused) => seen.status = Running,
+            (ContainerChange::Unpause, Paused) | (ContainerChange::Start, Exited) => seen.status = Running,
             (ContainerChange::Stop { .. }, Running | Paused) => seen.status = Exited,
-            (ContainerChange::Start, Exited) => seen.status = Running,
             // The engine answers 304 and is content.
             (ContainerChange::Stop { .. }, Exited) | (ContainerChange::Start, Running) => {}
             (ContainerChange::Pause, Paused) => {

@@ -20,7 +20,7 @@ use super::plan::Plan;
 /// The board in every case of the demo.
 const BOARD: &str = "Raspberry Pi 3 Model B";
 /// The panel's label.
-const PANEL: Power = Power::from_watts(140.0);
+const PANEL: Power = Power::from_watts(160.0);
 /// A 16-port switch, at 12 V.
 const NETWORK: Power = Power::from_watts(7.0);
 /// Where the site is: degrees north, and the day of the year of its first day.

@@ -98,14 +98,14 @@ impl Twin {
 
     /// Of what the supervisor writes down, a person at the demo sees what no agent tells.
     fn recorded(&mut self, record: &Record) {
-        let told = match &record.what {
-            What::Waking { .. } | What::WakeFailed { .. } | What::Vetoed { .. } => true,
-            What::Liveness { to, .. } => *to == Liveness::Lost,
-            _ => false,
+        let text = match &record.what {
+            What::Waking { .. } | What::WakeFailed { .. } | What::Vetoed { .. } => record.what.to_string(),
+            What::Liveness { to: Liveness::Lost, silent, .. } => {
+                format!("no contact for {silent}: its agent goes on by its own readings and the last order")
+            }
+            _ => return,
         };
-        if told {
-            let name = record.node.as_ref().map_or_else(|| "fleet".to_owned(), ToString::to_string);
-            self.chronicle.say(self.time(), &name, record.what.to_string());
-        }
+        let name = record.node.as_ref().map_or_else(|| "fleet".to_owned(), ToString::to_string);
+        self.chronicle.say(self.time(), &name, text);
     }
 }

@@ -54,7 +54,7 @@ use crate::core::Kept;
 use crate::tui::scene::SiteTime;
 
 /// Between two steps of the physics.
-const PHYSICS_STEP: Duration = Duration::from_secs(1);
+const PHYSICS_STEP: Duration = Duration::from_secs(2);
 
 /// Why a simulated site cannot be set up.
 #[derive(Debug, thiserror::Error)]

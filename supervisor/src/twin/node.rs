@@ -302,7 +302,7 @@ impl Node {
 /// What is wrong with a node's sensor: each board is a little off, as bought ones are (within a plain INA226's
 /// datasheet limits: gain 0.1 %, offset 7.5 mV and 10 uV; SBOS547 section 5.5).
 fn imperfection(index: usize) -> Imperfection {
-    let side = if index % 2 == 0 { 1.0 } else { -1.0 };
+    let side = if index.is_multiple_of(2) { 1.0 } else { -1.0 };
     Imperfection {
         voltage_gain: 1.0 + side * 0.0006,
         voltage_offset: Voltage::from_volts(side * 0.0025),

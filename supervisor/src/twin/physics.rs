@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hardware::sim::load::PowerState;
-use protocol::report::SocBand;
+use protocol::report::{Basis, SocBand};
+use protocol::{Uptime, Voltage};
 
 use super::node::{Node, Phase};
 use super::{Happening, PHYSICS_STEP, Twin};
@@ -11,11 +12,15 @@ use crate::tui::scene::NodeMode;
 
 /// A master that was off at least this long ...
 const WAKE_AFTER: Duration = Duration::from_mins(10);
-/// ... is woken by its comparator when the supply has been above the charger's reconnect level for this long. A level,
-/// not an edge: full sun wakes it however it got there.
-const WAKE_HOLD: Duration = Duration::from_mins(10);
+/// ... is woken by its comparator when the supply has been this far above the charger's reconnect level ...
+const WAKE_ABOVE: Voltage = Voltage::from_volts(0.4);
+/// ... for this long. A level, not an edge: full sun wakes it however it got there. And a high one: a battery that is
+/// being charged shows 12.6 V long before it is worth waking for, and a node woken too early halts again.
+const WAKE_HOLD: Duration = Duration::from_mins(20);
 /// How long a relay holds a board without power to wake it.
 pub(super) const POWER_CYCLE: Duration = Duration::from_secs(3);
+/// The strip begins when the agents of the first moment have started.
+const STRIP_AFTER: Duration = Duration::from_mins(1);
 /// The estimate is compared with the truth this often.
 const COMPARE_EVERY_S: u64 = 60;
 
@@ -75,7 +80,7 @@ impl Twin {
     /// The masters' way back when everybody is off: hardware on each of them, with hysteresis in level and time.
     fn wake_on_level(&mut self, index: usize) {
         let now = self.now;
-        let high = self.field.voltage() >= self.field.reconnect() && !self.field.is_cut();
+        let high = self.field.voltage() >= self.field.reconnect() + WAKE_ABOVE && !self.field.is_cut();
         let long_off = self.off_for(index) >= WAKE_AFTER;
         let Some(node) = self.nodes.get_mut(index) else { return };
         if !node.plan.config.node.master || node.is_awake() || !high {
@@ -100,18 +105,20 @@ impl Twin {
             }
         }
         let truth = self.field.true_soc();
-        let estimate =
-            if self.now.as_millis() / 1000 % COMPARE_EVERY_S == 0 { self.estimate() } else { None };
+        let compare = (self.now.as_millis() / 1000).is_multiple_of(COMPARE_EVERY_S);
+        let estimate = if compare { self.estimate() } else { None };
         self.chronicle.battery(truth, estimate);
-        if self.chronicle.is_sample_due(self.time()) {
+        let settled = self.now >= Uptime::START + STRIP_AFTER;
+        if settled && self.chronicle.is_sample_due(self.time()) {
             let (time, sun, soc) = (self.time(), self.field.sun_taken(), self.estimate());
             self.chronicle.sample(time, sun, soc, self.nodes.iter().map(Node::mode).collect());
         }
     }
 
-    /// The state of charge as the first master that runs estimates it.
+    /// The state of charge as the first master that runs estimates it; `None` while that would be a guess.
     pub(super) fn estimate(&self) -> Option<SocBand> {
-        self.measuring().and_then(|(_, energy)| energy.soc)
+        let (_, energy) = self.measuring()?;
+        energy.soc.filter(|_| energy.basis != Basis::Unknown)
     }
 
     /// The first node that runs and measures, and what it knows.

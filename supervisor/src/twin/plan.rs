@@ -57,7 +57,7 @@ impl Plan {
                 nodes.push(NodePlan { name, config, containers: containers(index) });
             }
         }
-        Ok(Self { nodes, soc: Soc::from_percent(77.0), starts_s: 15 * 3600, mishaps: true })
+        Ok(Self { nodes, soc: Soc::from_percent(72.0), starts_s: 15 * 3600, mishaps: true })
     }
 }
 

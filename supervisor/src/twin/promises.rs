@@ -5,9 +5,11 @@ use std::time::Duration;
 use agent::core::event::ContainerStatus;
 use protocol::{Class, Stage};
 
+use super::Twin;
 use super::node::{Life, Node};
-use super::{PHYSICS_STEP, Twin};
 
+/// Between two looks at all containers.
+const CHECK_STEP: Duration = Duration::from_secs(10);
 /// A node that has been in its stage for this long has done what the stage asks for.
 const SETTLED: Duration = Duration::from_mins(3);
 
@@ -38,6 +40,9 @@ impl Twin {
         }
         self.supply_was_under = under;
         self.chronicle.sums.brown_outs = self.chronicle.sums.under_cutoff + self.field.power_losses();
+        if !self.now.as_millis().is_multiple_of(CHECK_STEP.as_millis() as u64) {
+            return;
+        }
         let broken: Vec<(usize, String)> = self
             .nodes
             .iter_mut()
@@ -54,7 +59,7 @@ impl Twin {
 /// its time, and so does a start after a boot.
 fn check_containers(node: &mut Node) -> Option<String> {
     let stage = node.running().filter(|running| !running.stopping).map(|running| running.agent.stage());
-    let holds = |for_now: Duration, now: bool| if now { for_now + PHYSICS_STEP } else { Duration::ZERO };
+    let holds = |for_now: Duration, now: bool| if now { for_now + CHECK_STEP } else { Duration::ZERO };
     node.normal_for = holds(node.normal_for, stage == Some(Stage::Normal));
     node.serving_for = holds(node.serving_for, stage.is_some_and(|stage| stage < Stage::Halt));
     let stage = stage?;

@@ -58,6 +58,15 @@ pub struct Line {
     pub reason: String,
 }
 
+/// What one replay leaves to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried {
+    /// What the agent wrote down.
+    pub state: State,
+    /// The trace's time when it did.
+    pub ended: Duration,
+}
+
 /// A replay under way.
 #[derive(Debug)]
 pub struct Replay {
@@ -78,7 +87,7 @@ pub struct Replay {
 impl Replay {
     /// Begins at the first row.
     ///
-    /// `known` is a state of charge that a person vouches for; `state` what an earlier replay left behind.
+    /// `known` is a state of charge that a person vouches for; `carried` what an earlier replay left behind.
     ///
     /// # Errors
     ///
@@ -87,7 +96,7 @@ impl Replay {
         trace: Trace,
         mut config: Config,
         node: NodeName,
-        state: Option<State>,
+        carried: Option<Carried>,
         known: Option<Soc>,
     ) -> Result<Self, ReplayError> {
         let player = Player::open(trace, NOISE_SEED)?;
@@ -99,14 +108,18 @@ impl Replay {
         config.halt.power_off = PowerOffBy::None;
         // Whatever the config's own sensors are: the trace is the one that is heard.
         config.sensors = vec![Sensor::Replay(ReplaySensor { trace: PathBuf::new(), speed: 1.0 })];
+        config.sampling.interval = READ_AGAIN;
         config.supervisors.clear();
-        // Nobody knows how long the battery was left alone between two traces.
-        let off_for = None;
+        let origin = player.row().time;
+        // A trace that goes on where the earlier one ended says how long the battery was left alone; one whose clock
+        // began anew does not.
+        let goes_on = |carried: &&Carried| origin + LINE_STEP >= carried.ended;
+        let off_for = carried.as_ref().filter(goes_on).map(|carried| origin.saturating_sub(carried.ended));
+        let state = carried.map(|carried| carried.state);
         let mut agent = Agent::new(&config, node, BootId::default(), state, off_for);
         if let Some(soc) = known {
             agent.assume_soc(soc);
         }
-        let origin = player.row().time;
         let mut replay = Self {
             player,
             driver,
@@ -193,10 +206,9 @@ impl Replay {
 
     fn line(&self) -> Line {
         let energy = self.agent.energy(self.now);
-        let time = self.origin + self.now.since(Uptime::START);
         let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
         Line {
-            time_s: time.as_secs_f64(),
+            time_s: self.time().as_secs_f64(),
             // The middle of a band that rests on nothing is a guess, not a value.
             soc: energy.soc.filter(|_| energy.basis != Basis::Unknown).map(|soc| fraction(soc.best)),
             soc_low: energy.soc.map(|soc| fraction(soc.low)),
@@ -207,10 +219,16 @@ impl Replay {
         }
     }
 
+    /// The trace's own time.
+    fn time(&self) -> Duration {
+        self.origin + self.now.since(Uptime::START)
+    }
+
     /// Ends: what the next replay should know.
-    pub fn finish(mut self) -> Option<State> {
+    pub fn finish(mut self) -> Option<Carried> {
         self.tell(Event::Terminate);
-        self.saved
+        let ended = self.time();
+        self.saved.map(|state| Carried { state, ended })
     }
 }
 
@@ -224,21 +242,22 @@ mod tests {
     const CONFIG: &str =
         "[node]\nname = \"n\"\nsupply = \"s\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n";
 
-    /// A discharge at 3 A with a row every so many seconds, the voltage falling from 12.6 V by 60 mV an hour.
-    fn falling(hours: u32, step_s: u32) -> String {
+    /// A discharge at 3 A with a row every so many seconds, from one hour to another of one battery that shows 12.6 V
+    /// at first and loses 60 mV an hour.
+    fn falling(hours: std::ops::Range<u32>, step_s: u32) -> String {
         let mut text = "time_s,voltage_V,current_A,temp_C\n".to_owned();
-        for time in (0..hours * 3600).step_by(step_s as usize) {
+        for time in (hours.start * 3600..hours.end * 3600).step_by(step_s as usize) {
             let volts = 12.6 - 0.06 * f64::from(time) / 3600.0;
             writeln!(text, "{time},{volts:.4},3.0,25").unwrap();
         }
         text
     }
 
-    fn replay(text: String, state: Option<State>, soc: Option<f64>) -> (Vec<Line>, Option<State>) {
+    fn replay(text: String, carried: Option<Carried>, soc: Option<f64>) -> (Vec<Line>, Option<Carried>) {
         let config = Config::parse(CONFIG, Path::new("test")).unwrap();
         let trace = Trace::read(std::io::Cursor::new(text)).unwrap();
         let soc = soc.map(Soc::from_percent);
-        let mut replay = Replay::new(trace, config, "n".parse().unwrap(), state, soc).unwrap();
+        let mut replay = Replay::new(trace, config, "n".parse().unwrap(), carried, soc).unwrap();
         let lines = std::iter::from_fn(|| replay.next_line().unwrap()).collect();
         (lines, replay.finish())
     }
@@ -246,7 +265,7 @@ mod tests {
     #[test]
     fn there_is_a_line_a_minute_whatever_the_rows_are_apart() {
         for step_s in [1, 10, 60] {
-            let (lines, _) = replay(falling(1, step_s), None, Some(90.0));
+            let (lines, _) = replay(falling(0..1, step_s), None, Some(90.0));
             let times: Vec<f64> = lines.iter().map(|line| line.time_s).collect();
             let minutes: Vec<f64> = (0..60).map(|minute| f64::from(minute) * 60.0).collect();
             assert_eq!(times, minutes, "rows {step_s} s apart");
@@ -263,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_discharge_takes_charge_out_and_ends_lower_on_the_ladder() {
-        let (lines, _) = replay(falling(12, 10), None, Some(90.0));
+        let (lines, _) = replay(falling(0..12, 10), None, Some(90.0));
         let first = lines.iter().find_map(|line| line.soc).unwrap();
         let last = lines.last().unwrap();
         // 36 Ah of 70.
@@ -275,17 +294,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_goes_into_the_next_replay() {
-        let (lines, state) = replay(falling(6, 10), None, Some(90.0));
-        let ended = lines.last().and_then(|line| line.soc).unwrap();
-        let (lines, _) = replay(falling(1, 10), state, None);
-        let begun = lines.iter().find_map(|line| line.soc).unwrap();
-        assert!((ended - begun).abs() < 0.1, "ended at {ended}, begins at {begun}");
+    fn a_trace_in_two_parts_is_the_same_story_as_in_one() {
+        let (whole, _) = replay(falling(0..8, 10), None, Some(90.0));
+        let (first, carried) = replay(falling(0..5, 10), None, Some(90.0));
+        let (second, _) = replay(falling(5..8, 10), carried, None);
+        let ended = |lines: &[Line]| lines.last().and_then(|line| line.soc).unwrap();
+        let begun = second.iter().find_map(|line| line.soc).unwrap();
+        assert!((ended(&first) - begun).abs() < 0.02, "ended at {}, begins at {begun}", ended(&first));
+        assert!((ended(&whole) - ended(&second)).abs() < 0.04, "{} and {}", ended(&whole), ended(&second));
+        assert_eq!(second.first().map(|line| line.time_s), Some(18_000.0));
     }
 
     #[test]
     fn a_hole_in_the_recording_is_no_reading() {
-        let mut text = falling(1, 10);
+        let mut text = falling(0..1, 10);
         // Nobody wrote anything for four hours.
         writeln!(text, "18000,12.3,3.0,25\n18010,12.3,3.0,25").unwrap();
         let (lines, _) = replay(text, None, Some(90.0));
@@ -297,7 +319,7 @@ mod tests {
     #[test]
     fn a_bad_row_ends_the_replay_after_the_good_ones() {
         let config = Config::parse(CONFIG, Path::new("test")).unwrap();
-        let text = format!("{}9000,abc,3.0,25\n", falling(1, 10));
+        let text = format!("{}9000,abc,3.0,25\n", falling(0..1, 10));
         let trace = Trace::read(std::io::Cursor::new(text)).unwrap();
         let mut replay = Replay::new(trace, config, "n".parse().unwrap(), None, None).unwrap();
         let mut lines = 0;

@@ -2,7 +2,7 @@
 
 use agent::core::event::{ContainerSeen, ContainerStatus};
 use protocol::report::ContainerState;
-use protocol::{Cpus, Reason, Stage};
+use protocol::{Cpus, OrderReason, Reason, Stage};
 
 use super::Twin;
 use super::chronicle::Change;
@@ -58,9 +58,10 @@ impl Twin {
             current: energy.current,
             load: self.field.load(),
             sun: self.field.sun_taken(),
-            soc: energy.soc,
+            soc: self.estimate(),
             soc_truth: Some(self.field.true_soc()),
-            time_to_empty: energy.time_to_empty,
+            // While the sun fills it, the time to empty is one at night's load: true, but no help here.
+            time_to_empty: energy.time_to_empty.filter(|_| energy.current.is_some_and(|c| c.amps() > 0.0)),
         }
     }
 
@@ -164,10 +165,15 @@ impl Twin {
             (false, _) => "does more of its work again",
         };
         let because = match &change.reason {
-            Reason::Ordered { why, .. } => format!("{why}"),
-            reason => reason.to_string(),
+            Reason::Ordered { why: OrderReason::SupplyLow { soc, threshold, place, of }, .. } => {
+                let turn =
+                    if *place == 1 { "first".to_owned() } else { format!("as number {place} of {of}") };
+                format!("{turn}, because the charge may be as low as {soc}, under its limit of {threshold}")
+            }
+            Reason::Ordered { why, .. } => format!("because {why}"),
+            reason => format!("because {reason}"),
         };
-        format!("{} {name} {what}: {because}.", change.time.clock())
+        format!("{} {name} {what} {because}.", change.time.clock())
     }
 }
 

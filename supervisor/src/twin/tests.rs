@@ -1,16 +1,125 @@
 //! The whole demo site, under its promises.
 
-use super::*;
+#![expect(clippy::disallowed_methods, reason = "a test reads the picture that it proves")]
 
-fn run(seed: u64, hours: u64) -> Twin {
-    let mut twin = Twin::new(Plan::demo().unwrap(), seed).unwrap();
-    twin.advance_to(Uptime::from_secs(hours * 3600)).unwrap();
-    twin
+use std::path::Path;
+use std::sync::OnceLock;
+
+use protocol::{Soc, Stage};
+
+use super::*;
+use crate::cli::demo::svg_of;
+use crate::tui::scene::NodeMode;
+
+/// When the picture in the documentation is taken, in days from the start: the end of the first night.
+const PICTURE_DAYS: f64 = 0.65;
+
+fn site(plan: Plan, seed: u64) -> Twin {
+    Twin::new(plan, seed).unwrap()
+}
+
+fn advance(twin: &mut Twin, days: f64) {
+    twin.advance_to(Uptime::from_secs((days * 86_400.0) as u64)).unwrap();
+}
+
+/// The demo's first day, played once for all tests: what the picture shows, and how it ended.
+fn first_day() -> &'static (String, Twin) {
+    static DAY: OnceLock<(String, Twin)> = OnceLock::new();
+    DAY.get_or_init(|| {
+        let mut twin = site(Plan::demo().unwrap(), 1);
+        advance(&mut twin, PICTURE_DAYS);
+        let picture = svg_of(&twin, PICTURE_DAYS).unwrap();
+        advance(&mut twin, 1.0);
+        (picture, twin)
+    })
 }
 
 #[test]
-fn the_same_seed_is_the_same_story() {
-    let summary = |seed| serde_json::to_string(&run(seed, 5).summary()).unwrap();
+fn the_same_seed_is_the_same_story_and_another_is_another() {
+    let summary = |seed| {
+        let mut twin = site(Plan::demo().unwrap(), seed);
+        advance(&mut twin, 0.06);
+        serde_json::to_string(&twin.summary()).unwrap()
+    };
     assert_eq!(summary(7), summary(7));
     assert_ne!(summary(7), summary(8));
+}
+
+#[test]
+fn the_first_night_goes_down_the_ladder_and_the_morning_up_again_and_no_promise_breaks() {
+    let (_, twin) = first_day();
+    let summary = twin.summary();
+    assert_eq!(summary.brown_outs, 0);
+    assert_eq!(summary.broken, []);
+    let went_to = |stage| twin.chronicle().changes.iter().filter(|change| change.to == stage).count();
+    let nodes = twin.nodes.len();
+    assert!(went_to(Stage::Throttle) >= nodes && went_to(Stage::Shed) >= nodes, "every node saves");
+    assert!(went_to(Stage::Drain) > 2 && went_to(Stage::Halt) >= 1, "some save more");
+    assert!(summary.wakes >= 1, "who was parked is woken");
+    let up =
+        twin.nodes.iter().filter(|node| matches!(node.mode(), NodeMode::Up(Stage::Normal | Stage::Throttle)));
+    assert_eq!(up.count(), nodes, "by the next afternoon everybody works again");
+}
+
+#[test]
+fn nobody_flaps() {
+    let (_, twin) = first_day();
+    // Down the ladder and up again is eight changes; more means back and forth.
+    assert!(twin.summary().stage_changes_per_day_max <= 9.0, "{}", twin.summary());
+}
+
+#[test]
+fn nodes_save_in_their_turn_and_never_two_at_once() {
+    let (_, twin) = first_day();
+    for stage in [Stage::Throttle, Stage::Shed] {
+        let down = twin.chronicle().changes.iter().filter(|c| c.to == stage && c.from < stage);
+        let order: Vec<(u32, usize)> = down.map(|change| (change.time.seconds, change.node)).collect();
+        assert!(order.is_sorted_by(|a, b| a.0 < b.0 && a.1 > b.1), "{stage}: {order:?}");
+    }
+}
+
+#[test]
+fn the_estimate_stays_close_to_the_truth() {
+    let soc = first_day().1.summary().soc;
+    assert!(soc.error_rms_points.unwrap() < 3.0, "{soc:?}");
+    assert!(soc.in_band.unwrap() > 0.8, "{soc:?}");
+}
+
+#[test]
+fn every_watt_hour_is_accounted_for() {
+    let (_, twin) = first_day();
+    let energy = twin.summary().energy_wh;
+    let nodes: f64 = energy.nodes;
+    assert!(energy.given <= energy.available + 0.1);
+    assert!((energy.available - energy.given - energy.curtailed).abs() < 0.2);
+    assert!(nodes > 0.4 * energy.load && nodes < energy.load, "{energy:?}");
+}
+
+#[test]
+fn a_flat_site_parks_itself_and_comes_back_with_the_sun_with_nobody_there() {
+    let plan = Plan { soc: Soc::from_percent(38.0), starts_s: 17 * 3600, ..Plan::demo().unwrap() };
+    let mut twin = site(plan, 4);
+    // Until everybody is off ...
+    let mut hours = 0;
+    while twin.nodes.iter().any(Node::is_awake) {
+        hours += 1;
+        assert!(hours < 16, "the night passed and somebody is still up");
+        advance(&mut twin, f64::from(hours) / 24.0);
+    }
+    // ... and until the masters and others are back.
+    while twin.nodes.iter().filter(|node| node.is_awake()).count() < 4 {
+        hours += 1;
+        assert!(hours < 96, "four days, and nobody was woken: {}", twin.summary());
+        advance(&mut twin, f64::from(hours) / 24.0);
+    }
+    let summary = twin.summary();
+    assert_eq!((summary.brown_outs, summary.broken.len()), (0, 0), "{summary}");
+}
+
+#[test]
+fn the_picture_in_the_documentation_is_what_the_demo_shows() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/img/demo.svg");
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    let again = format!("cargo run --release -- demo --days {PICTURE_DAYS} --picture docs/img/demo.svg");
+    assert!(kept == first_day().0, "the picture is out of date: `{again}`");
 }
