@@ -10,7 +10,7 @@ use super::reading::SensorId;
 use super::state::State;
 
 impl Agent {
-    /// When [`Event::Tick`] is wanted at the latest; `None` while nothing waits for time to pass.
+    /// When [`Event::Tick`](super::event::Event::Tick) is wanted at the latest; `None` while nothing waits for time to pass.
     pub fn next_wake(&self) -> Option<Uptime> {
         let Some(started) = self.started else { return Some(self.now) };
         if self.parking.is_off() || self.terminated {
