@@ -32,7 +32,7 @@ mod relapse;
 use std::time::Duration;
 
 use protocol::report::Energy;
-use protocol::{Fault, Reason, Seconds, Stage, Temperature, Uptime};
+use protocol::{Current, Fault, Reason, Seconds, Stage, Temperature, Uptime};
 
 use super::event::HostSample;
 use crate::config::{Battery, Policy};
@@ -107,6 +107,8 @@ pub struct Ladder {
     relapses: Relapses,
     /// Resumed in `Halt`, and not yet sure whether to stay there.
     woken: bool,
+    /// The battery is drawn from: what a woken node's charge is judged in.
+    draining: Hold,
 }
 
 impl Ladder {
@@ -128,6 +130,7 @@ impl Ladder {
             leaving: Hold::default(),
             relapses: Relapses::new(resumed.map_or(0, |resumed| resumed.relapses)),
             woken: stage == Stage::Halt && resumed.is_some_and(|resumed| resumed.woken),
+            draining: Hold::default(),
         }
     }
 
@@ -161,7 +164,8 @@ impl Ladder {
         self.host.note(now, inputs.host);
         self.unknown.note(now, self.conditions.is_unknown(inputs.energy));
         self.blind.note(inputs.age, self.floor);
-        let demand = self.demand(now, inputs);
+        self.draining.note(now, inputs.energy.current.is_none_or(|current| current > Current::ZERO));
+        let demand = self.demand(now, inputs).filter(|demand| !self.is_spared(now, demand));
         match demand {
             Some(demand) if demand.stage > self.floor => self.climb(now, demand),
             Some(demand) if demand.stage == self.floor => self.stay(now, &demand),
@@ -195,6 +199,15 @@ impl Ladder {
         });
         // Of equal stages the first in this order gives the reason: `max_by_key` keeps the last.
         [board, unknown, blind, energy].into_iter().flatten().max_by_key(|demand| demand.stage)
+    }
+
+    /// A node that was woken after long knows its battery from before: the charge that it carried over is low, and
+    /// its lower bound lower still. While the battery is being filled it stays up and learns better; off again for that
+    /// charge, it would be woken and halt for ever. The voltages and the emergency spare nobody.
+    fn is_spared(&self, now: Uptime, demand: &Demand) -> bool {
+        let for_its_charge = demand.stage == Stage::Halt && matches!(demand.reason, Reason::SocBelow { .. });
+        let hold = self.policy.enter_hold(&self.policy.halt.enter, self.shed_order);
+        self.woken && for_its_charge && self.draining.held(now, hold).is_none()
     }
 
     /// How long the state of charge may be unknown: as long as any reason to throttle must hold.
@@ -280,10 +293,17 @@ impl Ladder {
             self.leave_due(now),
             self.unknown.due(self.unknown_hold()),
             self.conditions.next_wake(now, &self.policy, self.shed_order, self.floor),
+            self.spared_until(),
             self.host.next_wake(),
             self.blind.next_wake(read_at, now),
         ];
         times.into_iter().flatten().filter(|due| *due > now).min()
+    }
+
+    /// When a woken node is judged by its charge, if the battery is still drawn from by then.
+    fn spared_until(&self) -> Option<Uptime> {
+        let hold = self.policy.enter_hold(&self.policy.halt.enter, self.shed_order);
+        if self.woken { self.draining.due(hold) } else { None }
     }
 
     /// When the rung may be left, or when it is to be said that it must wait.

@@ -408,6 +408,32 @@ fn a_woken_node_is_not_powered_off_for_what_an_earlier_life_read() {
 }
 
 #[test]
+fn a_woken_node_stays_while_the_battery_fills_however_low_the_charge_may_still_be() {
+    let resumed = Resumed { floor: Stage::Halt, relapses: 0, woken: true };
+    let mut bench = Bench::resumed(Chemistry::Agm, Some(resumed)).supply(20.0, 13.1, -6.0);
+    bench.live(mins(60));
+    assert!(!bench.ladder.demands_halt(), "off again it would never learn that the battery filled");
+    // A cloud for a minute is not the night.
+    bench.set(25.0, 12.6, 0.5);
+    bench.live(mins(1));
+    bench.set(25.0, 13.1, -6.0);
+    bench.live(mins(10));
+    assert!(!bench.ladder.demands_halt());
+    bench.set(25.0, 12.3, 0.5);
+    bench.live(mins(3));
+    assert!(bench.ladder.demands_halt(), "it falls again");
+    assert_eq!(bench.ladder.relapses(), 1);
+}
+
+#[test]
+fn a_woken_node_goes_at_once_when_the_voltage_says_so() {
+    let resumed = Resumed { floor: Stage::Halt, relapses: 0, woken: true };
+    let mut bench = Bench::resumed(Chemistry::Agm, Some(resumed)).supply(45.0, 11.2, -0.5);
+    bench.live(mins(3));
+    assert!(bench.ladder.demands_halt(), "charging or not");
+}
+
+#[test]
 fn the_next_wish_is_the_next_moment_that_matters() {
     let mut bench = Bench::new(Chemistry::Agm).supply(54.0, 12.6, 2.0);
     bench.live(SECOND);
