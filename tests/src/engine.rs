@@ -241,7 +241,15 @@ impl Drop for Engine {
         if let Some(init) = i32::try_from(self.init).ok().and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process(init, rustix::process::Signal::KILL);
         }
-        let _ = self.namespace.wait();
+        while self.namespace.try_wait().is_ok_and(|status| status.is_none()) {
+            // A paused container is frozen in its cgroup, and of version 1 no signal reaches it before it is thawed.
+            let thaw = format!(
+                "find /sys/fs/cgroup/freezer{} -name freezer.state 2>/dev/null | while read f; do echo THAWED >$f; done",
+                self.cgroup()
+            );
+            let _ = Command::new("sh").args(["-c", &thaw]).stderr(Stdio::null()).status();
+            std::thread::sleep(Duration::from_millis(50));
+        }
         remove_cgroups(&self.cgroup());
     }
 }
