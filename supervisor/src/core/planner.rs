@@ -125,12 +125,15 @@ impl Turn {
         let by_soc = estimate.soc_low().and_then(|soc| {
             let stage =
                 Stage::ALL.iter().rev().find(|stage| self.enter(**stage).is_some_and(|low| soc < low))?;
-            // While the panel gives more than the load takes, there is no need to throttle yet.
-            if *stage == Stage::Throttle && estimate.charging() == Some(true) {
-                return None;
-            }
-            let threshold = self.enter(*stage)?;
-            Some((*stage, OrderReason::SupplyLow { soc, threshold, place, of }))
+            let stage = match (*stage, estimate.charging()) {
+                // While the panel gives more than the load takes, there is no need to throttle yet ...
+                (Stage::Throttle, Some(true)) => return None,
+                // ... nor to switch anybody off: a node that the returning sun woke would halt and be woken for ever.
+                (Stage::Halt, Some(true)) => Stage::Drain,
+                (stage, _) => stage,
+            };
+            let threshold = self.enter(stage)?;
+            Some((stage, OrderReason::SupplyLow { soc, threshold, place, of }))
         });
         let threshold = self.thresholds.drain_time_to_empty + self.time_lead;
         let by_time = estimate.energy.time_to_empty.and_then(|band| {
@@ -266,14 +269,16 @@ impl SupplyPlan<'_> {
         Step { node: node.name.clone(), supply: self.supply.clone(), change }
     }
 
-    /// Every reachable node whose own floor is above its order is held where it is.
+    /// Every reachable node whose own floor is above its order is held where it is. Never at `Halt`: to order that is
+    /// to switch the node off, and one that is there with such a floor was just woken, or ends by itself.
     fn holds(&self) -> Vec<Step> {
         let ordered = |node: &Node| self.scene.orders.stage(&node.name);
+        let at = |node: &Node| node.supply_floor().min(Stage::Halt.descend());
         self.turns
             .iter()
-            .filter(|(node, _)| node.reachable() && node.supply_floor() > ordered(node))
+            .filter(|(node, _)| node.reachable() && at(node) > ordered(node))
             .map(|(node, turn)| {
-                let at = node.supply_floor();
+                let at = at(node);
                 self.step(node, Change::Hold { at, reason: self.standing_reason(node, turn, at) })
             })
             .collect()

@@ -7,7 +7,7 @@ use agent::core::action::{Action, ActionId, ContainerChange, FrequencyCap, Warni
 use agent::core::event::{ActionError, ContainerId, DockerEvent, Event, HostSample};
 use agent::core::reading::SensorId;
 use agent::core::state::State;
-use protocol::{Frequency, NodeName, Temperature, Uptime};
+use protocol::{Frequency, NodeName, Reason, Temperature, Uptime};
 use rand::RngExt;
 
 use super::chronicle::Change;
@@ -135,7 +135,7 @@ impl Twin {
             Action::Switch { id, node, on } => {
                 self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Relay(node, on));
             }
-            Action::PowerOff { id, .. } => self.begin_power_off(life, id),
+            Action::PowerOff { id, reason } => self.begin_power_off(life, id, &reason),
             Action::Announce { from, to, reason } => {
                 let time = self.time();
                 if let Some(name) = self.nodes.get(life.node).map(|node| node.plan.name.to_string()) {
@@ -159,8 +159,11 @@ impl Twin {
     }
 
     /// A node powers off after all that it began has ended.
-    fn begin_power_off(&mut self, life: Life, id: ActionId) {
-        let now = self.now;
+    fn begin_power_off(&mut self, life: Life, id: ActionId, reason: &Reason) {
+        let (now, time) = (self.now, self.time());
+        if let Some(name) = self.nodes.get(life.node).map(|node| node.plan.name.to_string()) {
+            self.chronicle.say(time, &name, format!("everything is stopped: powers itself off ({reason})"));
+        }
         let Some(running) = self.living(life).and_then(Node::running_mut) else { return };
         running.stopping = true;
         let after = running.busy_until.since(now) + POWER_OFF_TAKES;

@@ -170,6 +170,29 @@ fn an_unknown_supply_lets_nobody_spend_more_but_still_holds() {
 }
 
 #[test]
+fn a_node_that_wakes_in_halt_is_held_but_not_switched_off_again() {
+    let mut site = Site::of_four();
+    site.energy = energy(30.0, -3.0);
+    site.agents.get_mut(&name("pi4")).unwrap().floor = Stage::Halt;
+    site.pass(Duration::from_mins(30));
+    let to_pi4: Vec<_> =
+        site.steps().into_iter().filter(|(_, node, _)| node == "pi4").map(|(_, _, to)| to).collect();
+    assert_eq!(to_pi4, [Stage::Drain], "its own readings decide whether it ends");
+}
+
+#[test]
+fn nobody_is_switched_off_while_the_sun_fills_the_battery() {
+    let mut site = Site::of_four();
+    fall(&mut site, 74.0, 40.0);
+    site.energy = energy(33.0, -3.0);
+    site.pass(Duration::from_hours(1));
+    assert_eq!(site.stages(), [Stage::Drain; 4]);
+    site.energy = energy(33.0, 1.0);
+    site.pass(Duration::from_mins(30));
+    assert!(site.stages().contains(&Stage::Halt), "it falls again");
+}
+
+#[test]
 fn a_full_battery_after_dark_lets_nobody_off_shed_until_it_charges() {
     let mut site = Site::of_four();
     fall(&mut site, 74.0, 53.0);

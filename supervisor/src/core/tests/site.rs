@@ -152,7 +152,8 @@ impl Site {
                 agent.order,
                 order
             );
-            if order.stage < agent.reported_floor {
+            // An order to halt switches the node off: a floor at `Halt` is held one rung above, the agent keeps its own.
+            if order.stage < agent.reported_floor.min(Stage::Drain) {
                 self.below_floor.push((agent.hello.node.clone(), order.clone()));
             }
             agent.order = Some(order.clone());
