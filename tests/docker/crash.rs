@@ -8,7 +8,8 @@ use tests::require;
 use crate::field::{Field, battery, falls, rises};
 
 /// Each stage, the state of charge of a story that leads there and stays, and how to see that it is carried out.
-const STAGES: [(Stage, f64, &str, &str); 4] = [
+const STAGES: [(Stage, f64, &str, &str); 5] = [
+    (Stage::Normal, 85.0, "batch-1", "running"),
     (Stage::Throttle, 63.0, "batch-1", "running"),
     (Stage::Shed, 50.0, "batch-2", "paused"),
     (Stage::Drain, 41.0, "web", "exited"),
