@@ -180,8 +180,11 @@ fn rest(out: &mut String, config: &Config) -> std::fmt::Result {
     writeln!(out, "halt      {halt}")
 }
 
-fn as_json(config: &Config) -> Value {
-    let secs = |duration: Duration| json!(duration.as_secs_f64());
+fn seconds(duration: Duration) -> Value {
+    json!(duration.as_secs_f64())
+}
+
+fn policy_json(config: &Config) -> Value {
     let policy = &config.policy;
     let rungs: serde_json::Map<String, Value> = RUNGS
         .iter()
@@ -192,20 +195,34 @@ fn as_json(config: &Config) -> Value {
                     "soc": enter.soc.map(Soc::fraction),
                     "discharging": enter.discharging,
                     "voltage_v": enter.voltage.map(Voltage::volts),
-                    "time_to_empty_s": enter.time_to_empty.map(secs),
-                    "hold_s": secs(in_hold),
+                    "time_to_empty_s": enter.time_to_empty.map(seconds),
+                    "hold_s": seconds(in_hold),
                 },
                 "leave": {
                     "soc": leave.soc.map(Soc::fraction),
                     "voltage_v": leave.voltage.map(Voltage::volts),
                     "terminal_v": leave.terminal.map(Voltage::volts),
                     "charging": leave.charging,
-                    "hold_s": secs(out_hold),
+                    "hold_s": seconds(out_hold),
                 },
             });
             Some((stage.name().to_owned(), rung))
         })
         .collect();
+    json!({
+        "rungs": rungs,
+        "collapse_v": policy.collapse.volts(),
+        "collapse_hold_s": seconds(policy.collapse_hold),
+        "settle_s": seconds(policy.settle),
+        "stale_hold_s": seconds(policy.stale_hold),
+        "stale_climb_s": seconds(policy.stale_climb),
+        "hot_c": policy.hot.celsius(),
+        "drain_budget_s": seconds(policy.drain_budget),
+        "halt_budget_s": seconds(policy.halt_budget),
+    })
+}
+
+fn as_json(config: &Config) -> Value {
     let battery = &config.battery;
     json!({
         "node": {
@@ -224,33 +241,23 @@ fn as_json(config: &Config) -> Value {
         },
         "sensors": config.sensors.iter().map(sensor_words).collect::<Vec<_>>(),
         "sampling": {
-            "interval_s": secs(config.sampling.interval),
-            "host_interval_s": secs(config.sampling.host_interval),
+            "interval_s": seconds(config.sampling.interval),
+            "host_interval_s": seconds(config.sampling.host_interval),
         },
-        "policy": {
-            "rungs": rungs,
-            "collapse_v": policy.collapse.volts(),
-            "collapse_hold_s": secs(policy.collapse_hold),
-            "settle_s": secs(policy.settle),
-            "stale_hold_s": secs(policy.stale_hold),
-            "stale_climb_s": secs(policy.stale_climb),
-            "hot_c": policy.hot.celsius(),
-            "drain_budget_s": secs(policy.drain_budget),
-            "halt_budget_s": secs(policy.halt_budget),
-        },
+        "policy": policy_json(config),
         "containers": {
             "socket": config.containers.socket,
             "untouched": config.containers.untouched,
             "throttle_deferrable_cpus": config.containers.throttle_deferrable.cpus(),
             "throttle_standard_cpus": config.containers.throttle_standard.cpus(),
-            "stop_timeout_s": secs(config.containers.stop_timeout),
+            "stop_timeout_s": seconds(config.containers.stop_timeout),
         },
         "supervisors": config.supervisors.iter().map(|one| one.address.to_string()).collect::<Vec<_>>(),
         "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link },
         "switches": config.switches.iter().map(|switch| json!({
             "node": switch.node.to_string(), "gpio": switch.gpio, "active_low": switch.active_low,
         })).collect::<Vec<_>>(),
-        "state": { "path": config.state.path, "interval_s": secs(config.state.interval) },
+        "state": { "path": config.state.path, "interval_s": seconds(config.state.interval) },
         "power_off": config.halt.power_off == PowerOffBy::Systemd,
     })
 }
