@@ -77,6 +77,16 @@ impl Battery {
         }
     }
 
+    /// Takes this condition at once, against the same label: both wells shrink with what is in them, and what was stored in
+    /// the part that is gone counts as lost.
+    pub fn set_condition(&mut self, label: Charge, condition: Condition) {
+        let before = self.stored();
+        self.nominal = label * condition.capacity;
+        self.capacity = self.nominal / (1.0 - self.makeup.lag_hours / 20.0);
+        self.ohmic = self.makeup.resistance(label) * condition.resistance;
+        self.lost += before - self.stored();
+    }
+
     /// Takes this temperature at once.
     pub fn set_temperature(&mut self, temperature: Temperature) {
         self.temperature = temperature;

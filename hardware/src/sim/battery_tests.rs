@@ -146,6 +146,16 @@ fn an_aged_battery_has_less_and_sags_more() {
 }
 
 #[test]
+fn what_an_ageing_battery_held_in_its_lost_part_is_lost() {
+    let mut battery = battery(Chemistry::Agm, 80.0);
+    let (before, soc) = (battery.stored(), battery.true_soc());
+    battery.set_condition(LABEL, Condition { capacity: 0.9, resistance: 1.5 });
+    assert!((before - battery.stored() - battery.lost()).abs() < Energy::from_watt_hours(1e-9));
+    assert!(battery.stored() < before * 0.92);
+    assert!((battery.true_soc().percent() - soc.percent()).abs() < 1e-9, "as full as before, of less");
+}
+
+#[test]
 fn cannot_deliver_more_than_its_resistance_allows() {
     assert!(battery(Chemistry::Agm, 50.0).current_for(Power::from_watts(20_000.0)).is_none());
 }

@@ -155,6 +155,11 @@ impl NodeLoad {
         if self.switch_closed { self.converter.input(self.output()) } else { Power::ZERO }
     }
 
+    /// What it draws at 12 V with all cores busy, converter included: what plans for the worst reckon with.
+    pub fn input_loaded(&self) -> Power {
+        self.converter.input(self.board.loaded)
+    }
+
     /// A stretch of time with this voltage at its input, 0 V where the load output is open. Returns whether a running
     /// system lost its power in it: the way SD cards die.
     pub fn step(&mut self, dt: Duration, input: Voltage) -> bool {

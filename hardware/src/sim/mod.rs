@@ -2,12 +2,13 @@
 //!
 //! [`bus`] is the I2C bus, with faults to inject; [`chips`] answer on it register by register; [`trace`] and
 //! [`replay`] play a recorded battery through such a chip. [`battery`] is one with physics of its own;
-//! [`sun`], [`weather`], [`panel`], [`charger`], [`converter`] and [`load`] are what surrounds it, and [`site`] steps them
-//! all together.
+//! [`ageing`] is what the years do to it; [`sun`], [`weather`] or a measured [`record`], [`panel`], all three in
+//! [`outdoors`], [`charger`], [`converter`] and [`load`] are what surrounds it, and [`site`] steps them all together.
 //!
 //! Everything is deterministic: randomness comes from a seed, time is an argument. The chips are written from the
 //! datasheets and the battery from its physics, both apart from the drivers and estimators that they test.
 
+pub mod ageing;
 pub mod battery;
 pub mod bus;
 pub mod charger;
@@ -16,7 +17,9 @@ pub mod converter;
 pub mod load;
 mod makeup;
 pub mod noise;
+pub mod outdoors;
 pub mod panel;
+pub mod record;
 pub mod replay;
 pub mod site;
 pub mod sun;

@@ -15,13 +15,15 @@ const WARMED: f64 = 25.0 / 800.0;
 /// What is left behind the tracker and its wires.
 const TRACKED: f64 = 0.93;
 
-/// A panel, tilted towards the equator.
+/// A panel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Panel {
     /// The label's power.
     pub label: Power,
     /// From level, in degrees.
     pub tilt_degrees: f64,
+    /// From the equator's side, in degrees, west positive.
+    pub azimuth_degrees: f64,
     /// The part of the light that dirt takes, 0 to 1.
     pub soiling: f64,
 }
@@ -29,10 +31,11 @@ pub struct Panel {
 impl Panel {
     /// What the charger can draw from it at most.
     pub fn available(&self, sun: &Sun, sky: f64, air: Temperature) -> Power {
-        self.under(sun.on_tilted(self.tilt_degrees, sky), air)
+        self.under(sun.on_plane(self.tilt_degrees, self.azimuth_degrees, sky), air)
     }
 
-    fn under(&self, light: Irradiance, air: Temperature) -> Power {
+    /// What the charger can draw from it under a light that was measured in its plane.
+    pub fn under(&self, light: Irradiance, air: Temperature) -> Power {
         let light = light.watts_per_square_metre() * (1.0 - self.soiling.clamp(0.0, 1.0));
         let cell = air + Temperature::from_celsius(light * WARMED);
         let warm = 1.0 - LOST_PER_KELVIN * (cell - LABEL_TEMPERATURE).celsius();
@@ -56,7 +59,8 @@ mod tests {
 
     #[test]
     fn heat_dirt_and_clouds_each_take_their_part() {
-        let clean = Panel { label: Power::from_watts(200.0), tilt_degrees: 25.0, soiling: 0.0 };
+        let clean =
+            Panel { label: Power::from_watts(200.0), tilt_degrees: 25.0, azimuth_degrees: 0.0, soiling: 0.0 };
         let best = noon(&clean, 1.0, AIR);
         assert!(best > Power::from_watts(140.0) && best < Power::from_watts(200.0), "{best}");
         assert!(noon(&clean, 1.0, Temperature::from_celsius(40.0)) < best * 0.95);
@@ -66,7 +70,8 @@ mod tests {
 
     #[test]
     fn gives_nothing_at_night() {
-        let panel = Panel { label: Power::from_watts(200.0), tilt_degrees: 25.0, soiling: 0.0 };
+        let panel =
+            Panel { label: Power::from_watts(200.0), tilt_degrees: 25.0, azimuth_degrees: 0.0, soiling: 0.0 };
         let time = SolarTime { day: 172, since_midnight: Duration::ZERO };
         assert_eq!(panel.available(&Sun::at(45.0, time), 1.0, AIR), Power::ZERO);
     }

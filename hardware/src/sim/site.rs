@@ -8,15 +8,19 @@
 //! Each step solves for the one voltage at which the battery, the panel's power and the load's power agree, then lets
 //! each part take its stretch of time. Every watt-hour is in [`Accounts`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{Charge, Current, Energy, Power, Soc, Temperature, Voltage};
 
+use super::ageing::Ageing;
 use super::battery::{Battery, Condition};
 use super::charger::{self, Charger};
 use super::load::{NodeLoad, PowerState};
+use super::outdoors::Outdoors;
 use super::panel::Panel;
-use super::sun::{SolarTime, Sun};
+use super::record::Record;
+use super::sun::SolarTime;
 use super::weather::{Climate, Weather};
 use crate::battery::Chemistry;
 
@@ -42,6 +46,10 @@ pub struct Settings {
     pub latitude_degrees: f64,
     /// What the sky is like there.
     pub climate: Climate,
+    /// A measured sky that is played instead of the climate's.
+    pub record: Option<Arc<Record>>,
+    /// Whether the battery wears.
+    pub ages: bool,
     /// When it begins.
     pub start: SolarTime,
     /// What the network switch draws at 12 V.
@@ -78,15 +86,15 @@ impl Accounts {
 #[derive(Debug, Clone)]
 pub struct Site {
     battery: Battery,
-    panel: Panel,
+    label: Charge,
+    ageing: Option<Ageing>,
+    outdoors: Outdoors,
     charger: Charger,
-    weather: Weather,
-    latitude_degrees: f64,
     network: Power,
     nodes: Vec<NodeLoad>,
     start: SolarTime,
     elapsed: Duration,
-    available: Power,
+    day: u32,
     voltage: Voltage,
     current: Current,
     load: Power,
@@ -98,21 +106,21 @@ impl Site {
     /// A site with these nodes, all of them up.
     pub fn new(settings: &Settings, nodes: Vec<NodeLoad>) -> Self {
         let Settings { chemistry, label, condition, soc, start, .. } = *settings;
-        let weather = Weather::new(settings.climate, settings.seed, start.day);
+        let outdoors = Outdoors::new(settings);
         let mut battery = Battery::new(chemistry, label, condition, soc);
-        battery.set_temperature(weather.air(start));
+        battery.set_temperature(outdoors.air());
         let voltage = battery.voltage(Current::ZERO);
         Self {
             battery,
-            panel: settings.panel,
+            label,
+            ageing: settings.ages.then(|| Ageing::new(chemistry, condition)),
+            outdoors,
             charger: Charger::new(settings.charger),
-            weather,
-            latitude_degrees: settings.latitude_degrees,
             network: settings.network,
             nodes,
             start,
             elapsed: Duration::ZERO,
-            available: Power::ZERO,
+            day: start.day,
             voltage,
             current: Current::ZERO,
             load: Power::ZERO,
@@ -125,11 +133,9 @@ impl Site {
     pub fn step(&mut self, dt: Duration) {
         self.elapsed += dt;
         let time = self.time();
-        self.weather.step(dt, time);
-        let air = self.weather.air(time);
-        self.warm_battery(dt, air);
-        let sun = Sun::at(self.latitude_degrees, time);
-        self.available = self.panel.available(&sun, self.weather.clearness(), air);
+        self.outdoors.step(dt, time);
+        self.warm_battery(dt, self.outdoors.air());
+        let available = self.outdoors.available();
 
         let connected = self.charger.load_closed();
         let nodes: Power = self.nodes.iter().map(NodeLoad::input).sum();
@@ -145,19 +151,32 @@ impl Site {
         self.account(dt, load + own + -(voltage * current));
         self.battery.step(dt, current);
         let temperature = self.battery.temperature();
-        self.charger.observe(dt, voltage, current, self.available, temperature);
+        self.charger.observe(dt, voltage, current, available, temperature);
+        self.wear(dt, time.day);
         let input = if connected && !collapsed { voltage } else { Voltage::ZERO };
         self.feed_nodes(dt, input);
     }
 
+    /// What the battery's use does to it; it takes effect once a day.
+    fn wear(&mut self, dt: Duration, day: u32) {
+        let Some(ageing) = &mut self.ageing else { return };
+        let battery = &mut self.battery;
+        ageing.observe(dt, self.current, battery.true_soc(), battery.nominal(), battery.temperature());
+        if day != self.day {
+            self.day = day;
+            battery.set_condition(self.label, ageing.condition());
+        }
+    }
+
     /// The battery's voltage and current at which the panel and this load agree with it.
     fn solve(&self, load: Power) -> Option<(Voltage, Current)> {
+        let available = self.outdoors.available();
         let ceiling = self.charger.ceiling(self.battery.temperature());
-        let all_the_sun = self.battery.current_for(load - self.available);
+        let all_the_sun = self.battery.current_for(load - available);
         if let Some(current) = all_the_sun {
             let voltage = self.battery.voltage(current);
             // A battery that refuses its charge leaves the panel's power where it is, so the load sets the current.
-            if voltage <= ceiling && !(current == Current::ZERO && self.available > load) {
+            if voltage <= ceiling && !(current == Current::ZERO && available > load) {
                 return Some((voltage, current));
             }
         }
@@ -169,7 +188,7 @@ impl Site {
 
     fn account(&mut self, dt: Duration, panel: Power) {
         let accounts = &mut self.accounts;
-        accounts.available += self.available * dt;
+        accounts.available += self.outdoors.available() * dt;
         accounts.panel += panel * dt;
         accounts.charger += self.charger.settings().own * dt;
         if self.load > Power::ZERO {
@@ -219,7 +238,17 @@ impl Site {
 
     /// What the panel could have given during the last step.
     pub fn available(&self) -> Power {
-        self.available
+        self.outdoors.available()
+    }
+
+    /// The sky over it and its panel.
+    pub fn outdoors(&self) -> &Outdoors {
+        &self.outdoors
+    }
+
+    /// What the battery's use has done to it; `None` where it does not wear.
+    pub fn ageing(&self) -> Option<&Ageing> {
+        self.ageing.as_ref()
     }
 
     /// What hung on the load output during the last step, at 12 V.
@@ -244,12 +273,12 @@ impl Site {
 
     /// The weather.
     pub fn weather(&self) -> &Weather {
-        &self.weather
+        self.outdoors.weather()
     }
 
     /// The weather, to ordain it.
     pub fn weather_mut(&mut self) -> &mut Weather {
-        &mut self.weather
+        self.outdoors.weather_mut()
     }
 
     /// The nodes, in the order in which they were given.

@@ -16,10 +16,17 @@ fn settings(chemistry: Chemistry, percent: f64) -> Settings {
         label,
         condition: Condition::NEW,
         soc: Soc::from_percent(percent),
-        panel: Panel { label: Power::from_watts(250.0), tilt_degrees: 35.0, soiling: 0.03 },
+        panel: Panel {
+            label: Power::from_watts(250.0),
+            tilt_degrees: 35.0,
+            azimuth_degrees: 0.0,
+            soiling: 0.03,
+        },
         charger: charger::Settings::usual(chemistry, label),
         latitude_degrees: 45.0,
         climate: Climate::TEMPERATE,
+        record: None,
+        ages: false,
         start: SolarTime { day: 100, since_midnight: Duration::from_hours(18) },
         network: Power::from_watts(5.0),
         seed: 5,
@@ -115,7 +122,7 @@ fn a_battery_that_cannot_carry_the_load_loses_the_nodes() {
 #[test]
 fn a_frozen_lithium_battery_leaves_the_sun_to_the_panel() {
     let mut settings = settings(Chemistry::LiFePO4, 50.0);
-    settings.climate.mean = Temperature::from_celsius(-15.0);
+    settings.climate = Climate::even(0.35, 0.4, -15.0, 5.0);
     settings.start.since_midnight = Duration::from_hours(9);
     let mut site = Site::new(&settings, nodes(500));
     run(&mut site, Duration::from_hours(6), SECOND);
@@ -150,7 +157,7 @@ proptest! {
         let mut settings = settings(Chemistry::ALL[kind], soc);
         settings.start.day = day;
         settings.seed = seed;
-        settings.climate.mean = Temperature::from_celsius(celsius);
+        settings.climate = Climate::even(0.35, 0.4, celsius, 5.0);
         let mut site = Site::new(&settings, nodes(busy));
         let stored = site.battery().stored();
         run(&mut site, Duration::from_hours(60), Duration::from_secs(step));

@@ -14,6 +14,11 @@ const DIFFUSE_CLEAR: f64 = 0.15;
 pub struct Irradiance(f64);
 
 impl Irradiance {
+    /// From watts for each square metre.
+    pub const fn from_watts_per_square_metre(value: f64) -> Self {
+        Self(value)
+    }
+
     /// Watts for each square metre.
     pub const fn watts_per_square_metre(self) -> f64 {
         self.0
@@ -79,6 +84,20 @@ impl Sun {
             + libm::cos(self.declination) * libm::cos(seen) * libm::cos(self.hour_angle)
     }
 
+    /// As [`Self::incidence`], for a surface that is turned away from the equator (Duffie and Beckman, equation 1.6.2;
+    /// south of the equator its mirror image).
+    fn turned(&self, tilt: f64, azimuth_degrees: f64) -> f64 {
+        let side = if self.latitude < 0.0 { -1.0 } else { 1.0 };
+        let (sin_d, cos_d) = (side * libm::sin(self.declination), libm::cos(self.declination));
+        let (sin_l, cos_l) = (side * libm::sin(self.latitude), libm::cos(self.latitude));
+        let (sin_t, cos_t) = libm::sincos(tilt);
+        let (sin_a, cos_a) = libm::sincos(azimuth_degrees.to_radians());
+        let (sin_h, cos_h) = libm::sincos(self.hour_angle);
+        sin_d * (sin_l * cos_t - cos_l * sin_t * cos_a)
+            + cos_d * cos_h * (cos_l * cos_t + sin_l * sin_t * cos_a)
+            + cos_d * sin_t * sin_a * sin_h
+    }
+
     /// On level ground under a clear sky [Haurwitz 1945; Reno et al., SAND2012-2389, equation 18].
     pub fn clear(&self) -> Irradiance {
         let sine = self.height_sine();
@@ -90,6 +109,11 @@ impl Sun {
     /// The scattered part grows from the clear sky's to all of it as the clouds thicken (a straight line through the
     /// ends of the curve of Erbs et al.); scattered light comes evenly from the sky.
     pub fn on_tilted(&self, tilt_degrees: f64, sky: f64) -> Irradiance {
+        self.on_plane(tilt_degrees, 0.0, sky)
+    }
+
+    /// As [`Self::on_tilted`], on a surface that is turned so many degrees away from the equator, west positive.
+    pub fn on_plane(&self, tilt_degrees: f64, azimuth_degrees: f64, sky: f64) -> Irradiance {
         let sine = self.height_sine();
         if sine <= 0.0 {
             return Irradiance::default();
@@ -98,7 +122,9 @@ impl Sun {
         let total = self.clear().0 * sky.clamp(0.0, 1.2);
         let scattered = (1.0 + DIFFUSE_CLEAR - sky).clamp(DIFFUSE_CLEAR, 1.0);
         // Near the horizon the ratio runs away while the beam fades: hold it.
-        let beam_ratio = (self.incidence(tilt).max(0.0) / sine.max(0.05)).min(4.0);
+        let faced =
+            if azimuth_degrees == 0.0 { self.incidence(tilt) } else { self.turned(tilt, azimuth_degrees) };
+        let beam_ratio = (faced.max(0.0) / sine.max(0.05)).min(4.0);
         let seen_sky = f64::midpoint(1.0, libm::cos(tilt));
         Irradiance(total * ((1.0 - scattered) * beam_ratio + scattered * seen_sky))
     }
@@ -145,6 +171,18 @@ mod tests {
             assert!((150.0..400.0).contains(&flat), "{flat}");
             assert!(tilted > flat * 1.8, "{tilted} on a tilted panel, {flat} on a level one");
             assert!(dull < flat * 0.3);
+        }
+    }
+
+    #[test]
+    fn a_panel_turned_west_has_its_sun_in_the_afternoon_on_both_halves_of_the_earth() {
+        for latitude in [-40.0, 40.0] {
+            let light = |hour, azimuth| sun(latitude, 81, hour).on_plane(40.0, azimuth, 1.0);
+            assert!(light(16, 60.0) > light(16, 0.0) && light(9, 60.0) < light(9, 0.0));
+            let (east, west) = (light(9, -60.0), light(15, 60.0));
+            assert!((east.watts_per_square_metre() - west.watts_per_square_metre()).abs() < 1e-6);
+            let barely = light(10, 1e-9).watts_per_square_metre();
+            assert!((barely - light(10, 0.0).watts_per_square_metre()).abs() < 1e-3, "one formula");
         }
     }
 

@@ -7,13 +7,13 @@ use agent::core::action::{Action, ActionId, ContainerChange, FrequencyCap, Warni
 use agent::core::event::{ActionError, ContainerId, DockerEvent, Event, HostSample};
 use agent::core::reading::SensorId;
 use agent::core::state::State;
-use protocol::{Frequency, NodeName, Reason, Temperature, Uptime};
+use protocol::{NodeName, Reason, Temperature, Uptime};
 use rand::RngExt;
 
 use super::chronicle::Change;
 use super::node::{Life, Node, Phase};
 use super::physics::POWER_CYCLE;
-use super::plan::LEADER;
+use super::plan::{LEADER, Mishaps};
 use super::{Happening, Twin, TwinError};
 
 /// Writing and syncing the state file on an SD card.
@@ -28,13 +28,6 @@ const POWER_OFF_TAKES: Duration = Duration::from_secs(6);
 const ENGINE_FAILS_ONE_IN: u32 = 400;
 /// How long the engine's answer is waited for.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Processor cores of a Pi 3B.
-pub(super) const CORES: f64 = 4.0;
-
-/// The clocks that a Pi 3B offers.
-const CLOCK_MIN: Frequency = Frequency::from_kilohertz(600_000);
-const CLOCK_MAX: Frequency = Frequency::from_kilohertz(1_200_000);
-
 /// What an action does when it ends.
 #[derive(Debug)]
 pub(super) enum Effect {
@@ -94,7 +87,7 @@ impl Twin {
         let seconds = self.time().seconds;
         let rail_low = self.field.is_cut();
         let Some(node) = self.living(life) else { return };
-        let used = node.docker.cpus(seconds, CORES) / CORES;
+        let used = node.docker.cpus(seconds, node.cores()) / node.cores();
         let host = HostSample {
             cpu_permille: Some((used * 1000.0) as u16),
             // A Pi 3B in a closed case: about 45 degrees idle, 70 with all cores busy.
@@ -148,7 +141,7 @@ impl Twin {
     }
 
     fn begin_change(&mut self, life: Life, id: ActionId, container: ContainerId, change: ContainerChange) {
-        let fails = self.mishaps && self.random.random_ratio(1, ENGINE_FAILS_ONE_IN);
+        let fails = self.mishaps == Mishaps::Often && self.random.random_ratio(1, ENGINE_FAILS_ONE_IN);
         let Some(node) = self.living(life) else { return };
         if fails {
             self.ends_in(life, ENGINE_TIMEOUT, Some(id), Effect::EngineSilent);
@@ -194,9 +187,10 @@ impl Twin {
             }
             Effect::EngineSilent => Err(ActionError::TimedOut),
             Effect::Clock(cap) => {
+                let board = node.plan.board;
                 node.clock_cap = cap.map(|cap| match cap {
-                    FrequencyCap::Lowest => CLOCK_MIN,
-                    FrequencyCap::At(clock) => clock.clamp(CLOCK_MIN, CLOCK_MAX),
+                    FrequencyCap::Lowest => board.clock_min,
+                    FrequencyCap::At(clock) => clock.clamp(board.clock_min, board.clock_max),
                 });
                 Ok(())
             }

@@ -51,7 +51,7 @@ impl Demand {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// How much it matters.
     pub class: Class,
     /// What it wants.
@@ -99,7 +99,7 @@ impl Docker {
             let labels = BTreeMap::from([("heliostat.class".to_owned(), recipe.class.name().to_owned())]);
             let status = ContainerStatus::Running;
             let cpu = recipe.original();
-            let seen = ContainerSeen { id: id.clone(), name: recipe.name.to_owned(), labels, status, cpu };
+            let seen = ContainerSeen { id: id.clone(), name: recipe.name.clone(), labels, status, cpu };
             (id, Container { recipe: recipe.clone(), seen })
         });
         Self { containers: containers.collect() }
@@ -222,7 +222,7 @@ mod tests {
 
     fn engine() -> (Docker, ContainerId) {
         let recipe = Recipe {
-            name: "batch",
+            name: "batch".to_owned(),
             class: Class::Deferrable,
             demand: Demand::Steady(2.0),
             stops_in: Duration::from_secs(3),

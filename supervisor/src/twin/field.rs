@@ -3,71 +3,47 @@
 
 use std::time::Duration;
 
-use hardware::battery::Chemistry;
-use hardware::boards::Board;
-use hardware::sim::battery::Condition;
-use hardware::sim::charger;
-use hardware::sim::converter::Converter;
 use hardware::sim::load::{Limit, NodeLoad, PowerState, Work};
-use hardware::sim::panel::Panel;
 use hardware::sim::site::{Accounts, Settings, Site};
-use hardware::sim::sun::{SolarTime, Sun};
-use hardware::sim::weather::{Climate, DayKind};
-use protocol::{Charge, Cpus, Current, Frequency, Power, Soc, Temperature, Voltage};
+use hardware::sim::sun::Sun;
+use hardware::sim::weather::DayKind;
+use protocol::{Cpus, Current, Frequency, Power, Soc, Temperature, Voltage};
 
-use super::plan::Plan;
-
-/// The board in every case of the demo.
-const BOARD: &str = "Raspberry Pi 3 Model B";
-/// The panel's label.
-const PANEL: Power = Power::from_watts(160.0);
-/// A 16-port switch, at 12 V.
-const NETWORK: Power = Power::from_watts(7.0);
-/// Where the site is: degrees north, and the day of the year of its first day.
-const PLACE: (f64, u32) = (44.0, 96);
-/// The sky of the first days; what comes after is left to chance.
-const FIRST_DAYS: [DayKind; 2] = [DayKind::Fair, DayKind::Mixed];
+use super::plan::FieldPlan;
 
 /// The physical site.
 #[derive(Debug)]
 pub(super) struct Field {
     site: Site,
+    first_days: Vec<DayKind>,
     first_day: u32,
     day: u32,
+    latitude_degrees: f64,
+    sun_max: Power,
 }
 
 impl Field {
-    /// The site of a plan at its first moment, all boards up and idle. `None` if there is no such board.
-    pub(super) fn new(plan: &Plan, seed: u64) -> Option<Self> {
-        let board = Board::from_model(BOARD)?;
-        let label =
-            plan.nodes.first().map_or(Charge::from_amp_hours(70.0), |node| node.config.battery.capacity);
-        let (latitude_degrees, day) = PLACE;
-        let settings = Settings {
-            chemistry: Chemistry::Agm,
-            label,
-            condition: Condition::NEW,
-            soc: plan.soc,
-            panel: Panel { label: PANEL, tilt_degrees: 35.0, soiling: 0.03 },
-            charger: charger::Settings::usual(Chemistry::Agm, label),
-            latitude_degrees,
-            climate: Climate::SUNNY,
-            start: SolarTime { day, since_midnight: Duration::from_secs(u64::from(plan.starts_s)) },
-            network: NETWORK,
-            seed,
+    /// The site of a plan at its first moment, all boards up and idle.
+    pub(super) fn new(plan: &FieldPlan, boards: impl Iterator<Item = NodeLoad>, seed: u64) -> Self {
+        let settings = Settings { seed, ..plan.settings.clone() };
+        let mut field = Self {
+            site: Site::new(&settings, boards.collect()),
+            first_days: plan.first_days.clone(),
+            first_day: settings.start.day,
+            day: 0,
+            latitude_degrees: settings.latitude_degrees,
+            sun_max: settings.panel.label,
         };
-        let nodes = plan.nodes.iter().map(|_| NodeLoad::new(board, Converter::SYNCHRONOUS)).collect();
-        let mut field = Self { site: Site::new(&settings, nodes), first_day: day, day: 0 };
         field.ordain_weather();
-        Some(field)
+        field
     }
 
     /// The first days show what the demo is about; the seed still decides where their clouds are.
     fn ordain_weather(&mut self) {
         let day = self.site.time().day;
-        if day != self.day {
+        if day != self.day && !self.first_days.is_empty() {
             self.day = day;
-            let kind = FIRST_DAYS.get((day - self.first_day) as usize).copied();
+            let kind = self.first_days.get((day - self.first_day) as usize).copied();
             self.site.weather_mut().ordain(kind);
         }
     }
@@ -131,13 +107,13 @@ impl Field {
     }
 
     /// What the panel gives at most.
-    pub(super) fn sun_max() -> Power {
-        PANEL
+    pub(super) fn sun_max(&self) -> Power {
+        self.sun_max
     }
 
     /// How high the sun stands: the sine of its height, negative at night.
     pub(super) fn sun_height(&self) -> f64 {
-        Sun::at(PLACE.0, self.site.time()).height_sine()
+        Sun::at(self.latitude_degrees, self.site.time()).height_sine()
     }
 
     /// The battery's temperature.

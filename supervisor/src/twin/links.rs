@@ -11,7 +11,7 @@ use protocol::message::Hello;
 use protocol::{AgentMessage, SupervisorMessage, VERSION_CURRENT, VERSION_MIN};
 
 use super::node::{Life, Node};
-use super::plan::LEADER;
+use super::plan::{LEADER, Mishaps};
 use super::wire::{ConnectionId, NOTICED_AFTER, Way};
 use super::{Happening, Twin};
 use crate::core::{Event as LeaderEvent, FromAgent, LinkEnd, LinkEvent as LeaderLink, LinkId};
@@ -282,7 +282,7 @@ impl Twin {
 
     /// Plans when the next mishap with a node's cable comes. The supervisor's own node talks to it without a cable.
     pub(super) fn plan_next_pull(&mut self, index: usize) {
-        if self.mishaps && index != LEADER {
+        if self.mishaps == Mishaps::Often && index != LEADER {
             let after = self.draw(CABLE_HOLDS.0, CABLE_HOLDS.1);
             self.queue.plan(self.now + after, Happening::Pull(index));
         }

@@ -15,6 +15,7 @@ use agent::config::ConfigError;
 use agent::core::action::ActionId;
 use agent::core::event::Event;
 use hardware::chips::ina226::SettingsError;
+use hardware::sim::load::NodeLoad;
 use protocol::Uptime;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -26,11 +27,14 @@ mod field;
 mod leader;
 mod links;
 mod node;
+pub mod outcome;
 mod physics;
 pub mod plan;
+pub mod policy;
 mod promises;
 mod queue;
 pub mod replay;
+pub mod site;
 mod story;
 pub mod summary;
 mod wire;
@@ -38,7 +42,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use outcome::Outcome;
 pub use plan::Plan;
+pub use site::{Site, SiteError};
 pub use summary::Summary;
 
 use body::Effect;
@@ -47,14 +53,12 @@ use field::Field;
 use leader::Leader;
 use links::Connection;
 use node::{Life, Node};
+use plan::Mishaps;
 use queue::Queue;
 use wire::{ConnectionId, Way};
 
 use crate::core::Kept;
 use crate::tui::scene::SiteTime;
-
-/// Between two steps of the physics.
-const PHYSICS_STEP: Duration = Duration::from_secs(2);
 
 /// Why a simulated site cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,11 @@ pub enum TwinError {
     /// The table of boards lacks the demo's.
     #[error("no such board is known")]
     Board,
+}
+
+/// The seed of the sky of a run, whatever its policy: the first number that the run's own dice give.
+fn sky_seed(seed: u64) -> u64 {
+    Pcg64Mcg::seed_from_u64(seed).random()
 }
 
 /// What is planned to happen.
@@ -113,7 +122,8 @@ pub struct Twin {
     now: Uptime,
     seed: u64,
     starts_s: u32,
-    mishaps: bool,
+    step: Duration,
+    mishaps: Mishaps,
     queue: Queue<Happening>,
     random: Pcg64Mcg,
     field: Field,
@@ -136,7 +146,8 @@ impl Twin {
     /// If the plan's battery or a sensor cannot be.
     pub fn new(plan: Plan, seed: u64) -> Result<Self, TwinError> {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
-        let field = Field::new(&plan, random.random()).ok_or(TwinError::Board)?;
+        let boards = plan.nodes.iter().map(|node| NodeLoad::new(node.board, node.converter));
+        let field = Field::new(&plan.field, boards, random.random());
         let nodes: Vec<Node> = plan
             .nodes
             .into_iter()
@@ -146,7 +157,8 @@ impl Twin {
         let mut twin = Self {
             now: Uptime::START,
             seed,
-            starts_s: plan.starts_s,
+            starts_s: u32::try_from(plan.field.settings.start.since_midnight.as_secs()).unwrap_or(0),
+            step: plan.field.step,
             mishaps: plan.mishaps,
             queue: Queue::default(),
             random,

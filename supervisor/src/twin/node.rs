@@ -193,6 +193,11 @@ impl Node {
         self.life == life.number
     }
 
+    /// Its processor's cores.
+    pub(super) fn cores(&self) -> f64 {
+        f64::from(self.plan.board.cores)
+    }
+
     /// Whether the board draws more than when halted.
     pub(super) fn is_awake(&self) -> bool {
         matches!(self.phase, Phase::Booting | Phase::Up(_))

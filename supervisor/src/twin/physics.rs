@@ -7,7 +7,7 @@ use protocol::report::{Basis, SocBand};
 use protocol::{Uptime, Voltage};
 
 use super::node::{Node, Phase};
-use super::{Happening, PHYSICS_STEP, Twin};
+use super::{Happening, Twin};
 use crate::tui::scene::NodeMode;
 
 /// A master that was off at least this long ...
@@ -29,18 +29,17 @@ impl Twin {
     pub(super) fn physics(&mut self) {
         let seconds = self.time().seconds;
         for (index, node) in self.nodes.iter().enumerate() {
-            let cpus =
-                if node.running().is_some() { node.docker.cpus(seconds, super::body::CORES) } else { 0.0 };
+            let cpus = if node.running().is_some() { node.docker.cpus(seconds, node.cores()) } else { 0.0 };
             self.field.set_use(index, cpus, node.clock_cap);
         }
-        self.field.step(PHYSICS_STEP);
+        self.field.step(self.step);
         for index in 0..self.nodes.len() {
             self.follow_power(index);
             self.wake_on_level(index);
         }
         self.account();
         self.check_supply();
-        self.queue.plan(self.now + PHYSICS_STEP, Happening::Physics);
+        self.queue.plan(self.now + self.step, Happening::Physics);
     }
 
     /// A board's power changed: its system comes up, or is gone.
@@ -98,10 +97,10 @@ impl Twin {
     fn account(&mut self) {
         for (index, node) in self.nodes.iter().enumerate() {
             let mode = node.mode();
-            self.chronicle.spent(index, mode, PHYSICS_STEP);
+            self.chronicle.spent(index, mode, self.step);
             let up = matches!(mode, NodeMode::Up(_));
             for (class, runs) in node.docker.served() {
-                self.chronicle.served(class, up && runs, PHYSICS_STEP);
+                self.chronicle.served(class, up && runs, self.step);
             }
         }
         let truth = self.field.true_soc();

@@ -6,10 +6,21 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::config::{Config, ConfigError};
-use protocol::{Class, NodeName, Soc};
+use agent::config::Config;
+use hardware::battery::Chemistry;
+use hardware::boards::Board;
+use hardware::sim::battery::Condition;
+use hardware::sim::charger;
+use hardware::sim::converter::Converter;
+use hardware::sim::panel::Panel;
+use hardware::sim::site::Settings;
+use hardware::sim::sun::SolarTime;
+use hardware::sim::weather::{Climate, DayKind};
+use protocol::{Charge, Class, NodeName, Power, Soc};
 
+use super::TwinError;
 use super::docker::{Demand, Recipe};
+use super::site::{Faults, Worth};
 
 /// How many nodes the demo has.
 pub const NODES: usize = 10;
@@ -18,17 +29,59 @@ pub const MASTERS: usize = 2;
 /// The node that the supervisor runs on.
 pub(super) const LEADER: usize = 0;
 
+/// The board in every case of the demo.
+const BOARD: &str = "Raspberry Pi 3 Model B";
+/// The demo's battery.
+const CAPACITY: Charge = Charge::from_amp_hours(70.0);
+/// The demo's panel.
+const PANEL: Panel =
+    Panel { label: Power::from_watts(160.0), tilt_degrees: 35.0, azimuth_degrees: 0.0, soiling: 0.03 };
+/// Its 16-port switch, at 12 V.
+const NETWORK: Power = Power::from_watts(7.0);
+/// Where the demo is: degrees north, and the day of the year of its first day.
+const PLACE: (f64, u32) = (44.0, 96);
+/// When it begins.
+const STARTS: Duration = Duration::from_hours(15);
+/// Between two steps of its physics.
+const STEP: Duration = Duration::from_secs(2);
+/// The sky of its first days; what comes after is left to chance.
+const FIRST_DAYS: [DayKind; 2] = [DayKind::Fair, DayKind::Mixed];
+
 /// What a simulated site is made of.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The nodes.
     pub nodes: Vec<NodePlan>,
-    /// The battery's true state of charge at the start.
-    pub soc: Soc,
-    /// The time of day at the start, in seconds since midnight.
-    pub starts_s: u32,
-    /// Whether cables are pulled and engines fail now and then.
-    pub mishaps: bool,
+    /// Battery, panel, sky.
+    pub field: FieldPlan,
+    /// What goes wrong.
+    pub mishaps: Mishaps,
+    /// What a CPU-second is worth.
+    pub worth: Worth,
+    /// Whether somebody looks: the strip of the day and the decisions in words are kept.
+    pub told: bool,
+}
+
+/// The physical site.
+#[derive(Debug, Clone)]
+pub struct FieldPlan {
+    /// Its physics; the seed in it is passed over for the run's own.
+    pub settings: Settings,
+    /// The kinds of the first days; what comes after is left to chance.
+    pub first_days: Vec<DayKind>,
+    /// Between two steps, at most ten seconds.
+    pub step: Duration,
+}
+
+/// What goes wrong at a site.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mishaps {
+    /// Nothing.
+    Never,
+    /// A cable of each node every day or two, and one in some hundred changes of an engine: so that a demo has some.
+    Often,
+    /// At these rates.
+    Rates(Faults),
 }
 
 /// One node.
@@ -40,6 +93,12 @@ pub struct NodePlan {
     pub config: Config,
     /// What runs on it.
     pub containers: Vec<Recipe>,
+    /// Its board.
+    pub board: &'static Board,
+    /// What turns 12 V into its 5 V.
+    pub converter: Converter,
+    /// Whether a relay can break its power; without one a comparator on the board wakes it when the battery is full.
+    pub relay: bool,
 }
 
 impl Plan {
@@ -47,18 +106,41 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If a config made here is none: a mistake in this file, which the tests would show.
-    pub fn demo() -> Result<Self, ConfigError> {
+    /// If a config made here is none, or the table of boards lacks the demo's: a mistake that the tests would show.
+    pub fn demo() -> Result<Self, TwinError> {
+        let board = Board::from_model(BOARD).ok_or(TwinError::Board)?;
         let mut nodes = Vec::with_capacity(NODES);
         for index in 0..NODES {
             let file = PathBuf::from(format!("{}.toml", node_name(index)));
             let config = Config::parse(&config_text(index), &file)?;
             if let Some(name) = config.node.name.clone() {
-                nodes.push(NodePlan { name, config, containers: containers(index) });
+                let (containers, converter) = (containers(index), Converter::SYNCHRONOUS);
+                nodes.push(NodePlan { name, config, containers, board, converter, relay: true });
             }
         }
-        Ok(Self { nodes, soc: Soc::from_percent(72.0), starts_s: 15 * 3600, mishaps: true })
+        let worth = Worth { critical: 10.0, standard: 3.0, deferrable: 1.0 };
+        Ok(Self { nodes, field: demo_field(), mishaps: Mishaps::Often, worth, told: true })
     }
+}
+
+fn demo_field() -> FieldPlan {
+    let (latitude_degrees, day) = PLACE;
+    let settings = Settings {
+        chemistry: Chemistry::Agm,
+        label: CAPACITY,
+        condition: Condition::NEW,
+        soc: Soc::from_percent(72.0),
+        panel: PANEL,
+        charger: charger::Settings::usual(Chemistry::Agm, CAPACITY),
+        latitude_degrees,
+        climate: Climate::SUNNY,
+        record: None,
+        ages: false,
+        start: SolarTime { day, since_midnight: STARTS },
+        network: NETWORK,
+        seed: 0,
+    };
+    FieldPlan { settings, first_days: FIRST_DAYS.to_vec(), step: STEP }
 }
 
 /// `node-1` to `node-10`; the first two are the masters.
@@ -111,8 +193,8 @@ current_max = "20 A"
 }
 
 /// A container without a limit of its own.
-fn container(name: &'static str, class: Class, demand: Demand, stops_in_s: u64) -> Recipe {
-    Recipe { name, class, demand, stops_in: Duration::from_secs(stops_in_s), nano_cpus: 0 }
+fn container(name: &str, class: Class, demand: Demand, stops_in_s: u64) -> Recipe {
+    Recipe { name: name.to_owned(), class, demand, stops_in: Duration::from_secs(stops_in_s), nano_cpus: 0 }
 }
 
 /// What runs on a node: the masters carry the way in, the others three kinds of work.

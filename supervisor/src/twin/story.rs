@@ -7,7 +7,6 @@ use protocol::{Cpus, OrderReason, Reason, Stage};
 use super::Twin;
 use super::chronicle::Change;
 use super::docker::Recipe;
-use super::field::Field;
 use super::node::{Node, Phase};
 use crate::tui::Scene;
 use crate::tui::scene::{ContainerMark, DAY_S, NodeLine, NodeMode, SiteTime, Strip, SupplyLine};
@@ -97,7 +96,7 @@ impl Twin {
         Strip {
             from: SiteTime { seconds: from },
             to: SiteTime { seconds: to },
-            sun_max: Field::sun_max(),
+            sun_max: self.field.sun_max(),
             samples: self.chronicle.strip.get(first..).unwrap_or_default().to_vec(),
         }
     }

@@ -97,7 +97,9 @@ fn every_watt_hour_is_accounted_for() {
 
 #[test]
 fn a_flat_site_parks_itself_and_comes_back_with_the_sun_with_nobody_there() {
-    let plan = Plan { soc: Soc::from_percent(38.0), starts_s: 17 * 3600, ..Plan::demo().unwrap() };
+    let mut plan = Plan::demo().unwrap();
+    plan.field.settings.soc = Soc::from_percent(38.0);
+    plan.field.settings.start.since_midnight = Duration::from_hours(17);
     let mut twin = site(plan, 4);
     // Until everybody is off ...
     let mut hours = 0;

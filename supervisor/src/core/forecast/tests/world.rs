@@ -68,7 +68,12 @@ impl World {
             scene,
             now: Uptime::START,
             weather: Weather::new(scene.climate, scene.seed, scene.start_day),
-            panel: Panel { label: Power::from_watts(100.0), tilt_degrees: TILT, soiling: 0.05 },
+            panel: Panel {
+                label: Power::from_watts(100.0),
+                tilt_degrees: TILT,
+                azimuth_degrees: 0.0,
+                soiling: 0.05,
+            },
             time: SolarTime { day: scene.start_day, since_midnight: Duration::ZERO },
             total: Energy::ZERO,
             clock: Some(0),

@@ -1,10 +1,13 @@
 //! Clouds from a seed.
 //!
-//! Each day is of a kind, and tends to be like the day before. The kind says how likely the sky is clear, broken or
+//! Each day is of a kind, and tends to be like the day before; which kinds are likely follows from the [`climate`] and the
+//! month. The kind says how likely the sky is clear, broken or
 //! overcast whenever it changes, which it does after a time drawn from an exponential distribution. A state lets
 //! part of the clear sky's light through, with a jitter of about a minute and a half around it: edges of clouds.
 //! The levels are those usual for the clear-sky index of such skies (for example Hollands and Suehrcke, Solar Energy 96,
 //! 2013); the dwell times are plausible for cumulus, not measured at any site.
+
+mod climate;
 
 use std::time::Duration;
 
@@ -12,13 +15,15 @@ use protocol::Temperature;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
 
+pub use climate::{Climate, Month};
+
 use super::noise::Gaussian;
 use super::sun::SolarTime;
 
 /// How fast the jitter forgets.
 const JITTER_SECONDS: f64 = 90.0;
-/// How likely a day is of the same kind as the one before, whatever the climate says.
-const PERSISTENCE: f64 = 0.4;
+/// How much more likely rain is on a fair, a mixed and a dull day, against each other. Plausible, not measured.
+const RAIN_WEIGHT: [f64; 3] = [0.3, 1.0, 1.5];
 /// The hour at which the air is warmest.
 const WARMEST_HOUR: f64 = 15.0;
 
@@ -55,36 +60,6 @@ impl Sky {
     }
 }
 
-/// What the place is like.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Climate {
-    /// How likely a day is fair ...
-    pub fair: f64,
-    /// ... or mixed; otherwise it is dull.
-    pub mixed: f64,
-    /// The day's mean temperature.
-    pub mean: Temperature,
-    /// How much the afternoon is warmer than that.
-    pub swing: Temperature,
-}
-
-impl Climate {
-    /// A good place for a panel.
-    pub const SUNNY: Self = Self {
-        fair: 0.65,
-        mixed: 0.27,
-        mean: Temperature::from_celsius(22.0),
-        swing: Temperature::from_celsius(6.0),
-    };
-    /// Middle Europe outside of winter.
-    pub const TEMPERATE: Self = Self {
-        fair: 0.35,
-        mixed: 0.4,
-        mean: Temperature::from_celsius(14.0),
-        swing: Temperature::from_celsius(5.0),
-    };
-}
-
 /// The weather at one site, stepped through time.
 #[derive(Debug, Clone)]
 pub struct Weather {
@@ -97,7 +72,12 @@ pub struct Weather {
     /// Until the sky changes.
     left: Duration,
     jitter: f64,
+    /// For a step of the last length: the part of the jitter that is kept, and of fresh noise that comes.
+    fading: (Duration, f64, f64),
     ordained: Option<DayKind>,
+    /// Rain has dice of its own, so that a climate without rain has the same clouds as one with it.
+    rain: Pcg32,
+    rained: bool,
 }
 
 impl Weather {
@@ -112,9 +92,13 @@ impl Weather {
             sky: Sky::Clear,
             left: Duration::ZERO,
             jitter: 0.0,
+            fading: (Duration::ZERO, 1.0, 0.0),
             ordained: None,
+            rain: Pcg32::seed_from_u64(seed ^ 0x0dd_da75),
+            rained: false,
         };
         weather.kind = weather.draw_kind();
+        weather.rained = weather.draw_rain();
         weather
     }
 
@@ -128,6 +112,16 @@ impl Weather {
     /// What kind of day it is.
     pub fn kind(&self) -> DayKind {
         self.kind
+    }
+
+    /// Whether it rains on this day, enough to wash a panel.
+    pub fn rained(&self) -> bool {
+        self.rained
+    }
+
+    /// What the place is like.
+    pub fn climate(&self) -> &Climate {
+        &self.climate
     }
 
     /// What the sky is like.
@@ -144,7 +138,7 @@ impl Weather {
     /// The air's temperature: a cosine over the day.
     pub fn air(&self, time: SolarTime) -> Temperature {
         let phase = std::f64::consts::TAU * (time.hour() - WARMEST_HOUR) / 24.0;
-        self.climate.mean + self.climate.swing * libm::cos(phase)
+        self.climate.mean(time.day) + self.climate.swing * libm::cos(phase)
     }
 
     /// A stretch of time that ends at `now`.
@@ -152,26 +146,43 @@ impl Weather {
         if now.day != self.day {
             self.day = now.day;
             self.kind = self.draw_kind();
+            self.rained = self.draw_rain();
         }
         match self.left.checked_sub(dt) {
             Some(left) if !left.is_zero() => self.left = left,
             _ => self.change(),
         }
         // First-order autoregression with unit variance, exact for any step.
-        let kept = libm::exp(-dt.as_secs_f64() / JITTER_SECONDS);
-        self.jitter = self.jitter * kept + libm::sqrt(1.0 - kept * kept) * self.noise.draw();
+        if self.fading.0 != dt {
+            let kept = libm::exp(-dt.as_secs_f64() / JITTER_SECONDS);
+            self.fading = (dt, kept, libm::sqrt(1.0 - kept * kept));
+        }
+        let (_, kept, fresh) = self.fading;
+        self.jitter = self.jitter * kept + fresh * self.noise.draw();
     }
 
     fn draw_kind(&mut self) -> DayKind {
         // Both are drawn in any case, so that what a test ordains does not shift the days after it.
         let (same, draw): (f64, f64) = (self.rng.random(), self.rng.random());
+        let month = self.climate.month(self.day);
         match self.ordained {
             Some(kind) => kind,
-            None if same < PERSISTENCE => self.kind,
-            None if draw < self.climate.fair => DayKind::Fair,
-            None if draw < self.climate.fair + self.climate.mixed => DayKind::Mixed,
+            None if same < self.climate.persistence => self.kind,
+            None if draw < month.fair => DayKind::Fair,
+            None if draw < month.fair + month.mixed => DayKind::Mixed,
             None => DayKind::Dull,
         }
+    }
+
+    /// Whether this day is wet: the month's chance, more of it on dull days than on fair ones.
+    fn draw_rain(&mut self) -> bool {
+        let draw: f64 = self.rain.random();
+        let (by_kind, month) = (|kind| RAIN_WEIGHT[kind as usize], self.climate.month(self.day));
+        let dull = (1.0 - month.fair - month.mixed).max(0.0);
+        let mean = month.fair * by_kind(DayKind::Fair)
+            + month.mixed * by_kind(DayKind::Mixed)
+            + dull * by_kind(DayKind::Dull);
+        draw * mean < month.rain * by_kind(self.kind)
     }
 
     fn change(&mut self) {
