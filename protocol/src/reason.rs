@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::id::{NodeName, OrderId};
 use crate::stage::Stage;
 use crate::time::Seconds;
-use crate::units::{Soc, Temperature, Voltage};
+use crate::units::{Energy, Soc, Temperature, Voltage};
 
 /// Why a node is in its stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -182,6 +182,67 @@ pub enum OrderReason {
         /// How many nodes hang on the supply.
         of: u8,
     },
+    /// By the forecast: the supply carries this stage until the sun is back, and beyond.
+    ForecastCarries {
+        /// The chance, in per mille, that it stays above the reserve if everything runs.
+        chance_permille: u16,
+        /// The state of charge that is kept back.
+        reserve: Soc,
+        /// How long it is until the sun is back in earnest.
+        sun_in: Seconds,
+        /// How far down the fleet's ladder the plan is: 0 is everything runs.
+        level: u16,
+        /// How long that ladder is.
+        of: u16,
+    },
+    /// By the forecast: if everything ran on, the supply would too likely fall below its reserve before the sun is back.
+    ForecastShort {
+        /// That chance to stay above the reserve, in per mille.
+        chance_permille: u16,
+        /// The chance that is wanted.
+        wanted_permille: u16,
+        /// The state of charge that is kept back.
+        reserve: Soc,
+        /// How long it is until the sun is back in earnest.
+        sun_in: Seconds,
+        /// How far down the fleet's ladder the plan is: 0 is everything runs.
+        level: u16,
+        /// How long that ladder is.
+        of: u16,
+    },
+    /// By the forecast: the night is safe, but the sun of the coming days brings less than everything would take.
+    DaysShort {
+        /// What the panel brings, at its median.
+        sun: Energy,
+        /// What everything takes if it runs.
+        load: Energy,
+        /// Within this time.
+        within: Seconds,
+        /// How far down the fleet's ladder the plan is: 0 is everything runs.
+        level: u16,
+        /// How long that ladder is.
+        of: u16,
+    },
+}
+
+impl OrderReason {
+    /// Whether the order rests on a forecast of the sun. While such an order is in force, a node stretches its energy by
+    /// the plan and not by thresholds of its own that know no sun.
+    pub const fn is_by_forecast(&self) -> bool {
+        matches!(
+            self,
+            Self::ForecastCarries { .. } | Self::ForecastShort { .. } | Self::DaysShort { .. }
+        )
+    }
+}
+
+/// Per mille as a person reads it: whole percents.
+struct Percent(u16);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", (u32::from(self.0) + 5) / 10)
+    }
 }
 
 impl fmt::Display for OrderReason {
@@ -198,6 +259,20 @@ impl fmt::Display for OrderReason {
             Self::Operator => f.write_str("a person ordered it"),
             Self::SupplyShort { time_to_empty, threshold, place, of } => {
                 write!(f, "supply empty in {time_to_empty} (lower bound) < {threshold}, turn {place} of {of}")
+            }
+            Self::ForecastCarries { chance_permille, reserve, sun_in, level, of } => {
+                let chance = Percent(*chance_permille);
+                write!(f, "with everything on, {chance} chance to stay above {reserve:.0} until the sun is back ")?;
+                write!(f, "in {sun_in} (level {level} of {of})")
+            }
+            Self::ForecastShort { chance_permille, wanted_permille, reserve, sun_in, level, of } => {
+                let (chance, wanted) = (Percent(*chance_permille), Percent(*wanted_permille));
+                write!(f, "if all ran on, {chance} chance to stay above {reserve:.0} until the sun is back in ")?;
+                write!(f, "{sun_in}; {wanted} wanted (level {level} of {of})")
+            }
+            Self::DaysShort { sun, load, within, level, of } => {
+                write!(f, "the sun brings about {sun:.0} within {within}, all running takes {load:.0} ")?;
+                write!(f, "(level {level} of {of})")
             }
         }
     }
@@ -253,6 +328,31 @@ mod tests {
             "no reading for 31 s: the chip does not answer (NAK)",
         );
         assert_shown(&Reason::RailLow { held: Seconds(4) }, "5 V rail under 4.63 V for 4 s");
+    }
+
+    #[test]
+    fn a_forecast_is_shown_with_its_chance_and_what_was_wanted() {
+        let (reserve, sun_in) = (Soc::from_percent(47.6), Seconds(35_400));
+        assert_shown(
+            &OrderReason::ForecastShort {
+                chance_permille: 623,
+                wanted_permille: 900,
+                reserve,
+                sun_in,
+                level: 7,
+                of: 40,
+            },
+            "if all ran on, 62 % chance to stay above 48 % until the sun is back in 9 h 50 min; 90 % wanted (level 7 of 40)",
+        );
+        assert_shown(
+            &OrderReason::ForecastCarries { chance_permille: 996, reserve, sun_in, level: 0, of: 40 },
+            "with everything on, 100 % chance to stay above 48 % until the sun is back in 9 h 50 min (level 0 of 40)",
+        );
+        let (sun, load) = (Energy::from_watt_hours(641.4), Energy::from_watt_hours(1900.0));
+        assert_shown(
+            &OrderReason::DaysShort { sun, load, within: Seconds(3 * 86_400), level: 12, of: 40 },
+            "the sun brings about 641 Wh within 3 d 0 h, all running takes 1900 Wh (level 12 of 40)",
+        );
     }
 
     #[test]

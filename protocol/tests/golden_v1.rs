@@ -103,6 +103,9 @@ fn order_reasons() -> Vec<(&'static str, OrderReason)> {
         OrderReason::SupplyUnknown { .. } => "supply_unknown",
         OrderReason::Operator => "operator",
         OrderReason::SupplyShort { .. } => "supply_short",
+        OrderReason::ForecastCarries { .. } => "forecast_carries",
+        OrderReason::ForecastShort { .. } => "forecast_short",
+        OrderReason::DaysShort { .. } => "days_short",
     };
     let all = [
         OrderReason::EnoughEnergy,
@@ -111,6 +114,28 @@ fn order_reasons() -> Vec<(&'static str, OrderReason)> {
         OrderReason::SupplyUnknown { age: Seconds(310) },
         OrderReason::Operator,
         OrderReason::SupplyShort { time_to_empty: Seconds(5000), threshold: Seconds(5400), place: 1, of: 10 },
+        OrderReason::ForecastCarries {
+            chance_permille: 996,
+            reserve: permille(476),
+            sun_in: Seconds(35_400),
+            level: 0,
+            of: 40,
+        },
+        OrderReason::ForecastShort {
+            chance_permille: 623,
+            wanted_permille: 900,
+            reserve: permille(476),
+            sun_in: Seconds(35_400),
+            level: 7,
+            of: 40,
+        },
+        OrderReason::DaysShort {
+            sun: protocol::Energy::from_watt_hours(641.0),
+            load: protocol::Energy::from_watt_hours(1900.0),
+            within: Seconds(259_200),
+            level: 12,
+            of: 40,
+        },
     ];
     all.into_iter().map(|reason| (name(&reason), reason)).collect()
 }

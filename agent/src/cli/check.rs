@@ -131,6 +131,12 @@ fn ladder(out: &mut String, config: &Config) -> std::fmt::Result {
             span(out_hold)
         )?;
     }
+    let stretch = |stage| {
+        let (enter, leave) = (policy.enter_soc(stage, true)?, policy.leave_soc(stage, true)?);
+        Some(format!("{} SoC < {enter:.0}, left above {leave:.0}", stage.name()))
+    };
+    let stretches: Vec<_> = [Stage::Throttle, Stage::Shed].into_iter().filter_map(stretch).collect();
+    writeln!(out, "{:<9} {}", "with plan", stretches.join("; "))?;
     writeln!(out, "{:<9} V < {}; {}", "at once", policy.collapse, span(policy.collapse_hold))?;
     writeln!(out, "{:<9} drain {}, halt {}", "budgets", span(policy.drain_budget), span(policy.halt_budget))?;
     writeln!(
@@ -193,6 +199,7 @@ fn policy_json(config: &Config) -> Value {
             let rung = json!({
                 "enter": {
                     "soc": enter.soc.map(Soc::fraction),
+                    "soc_with_plan": policy.enter_soc(stage, true).map(Soc::fraction),
                     "discharging": enter.discharging,
                     "voltage_v": enter.voltage.map(Voltage::volts),
                     "time_to_empty_s": enter.time_to_empty.map(seconds),
@@ -200,6 +207,7 @@ fn policy_json(config: &Config) -> Value {
                 },
                 "leave": {
                     "soc": leave.soc.map(Soc::fraction),
+                    "soc_with_plan": policy.leave_soc(stage, true).map(Soc::fraction),
                     "voltage_v": leave.voltage.map(Voltage::volts),
                     "terminal_v": leave.terminal.map(Voltage::volts),
                     "charging": leave.charging,

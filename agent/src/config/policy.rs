@@ -19,6 +19,9 @@
 //! ends above that; LiFePO4 has a plateau on which voltage says nothing, so its upper rungs lean on counting alone.
 //! Victron's generator rule (11.5/12.4 V) and `BatteryLife` (a floor in percent) are the same two ideas.
 
+//! While a leader's order that rests on a forecast is in force, the charge at which `Throttle` and `Shed` are entered and
+//! left is lower: [`WithPlan`] says why. Nothing else of the table moves, and with the order that ends at once.
+
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
@@ -26,9 +29,11 @@ use protocol::{Soc, Stage, Temperature, Voltage};
 
 mod file;
 mod proof;
+mod with_plan;
 
 pub use file::PolicyFile;
 pub use proof::{PolicyError, Value};
+pub use with_plan::{Stretch, WithPlan};
 
 /// How many places of the shed order are staggered apart; those beyond step with the last.
 ///
@@ -85,6 +90,8 @@ pub struct Policy {
     pub drain: Rung,
     /// Into and out of `Halt`.
     pub halt: Rung,
+    /// What gives way while a leader plans with a forecast.
+    pub with_plan: WithPlan,
     /// `Halt` at once below this voltage at the terminals ...
     pub collapse: Voltage,
     /// ... for this long.
@@ -181,6 +188,7 @@ impl Policy {
         self.shed.leave.charging = true;
         self.drain.enter.time_to_empty = Some(DRAIN_TIME_TO_EMPTY);
         self.halt.leave.charging = true;
+        self.with_plan = WithPlan::above(&self.drain);
         self
     }
 
@@ -190,6 +198,7 @@ impl Policy {
             shed: Rung::default(),
             drain: Rung::default(),
             halt: Rung::default(),
+            with_plan: WithPlan::default(),
             collapse: Voltage::ZERO,
             collapse_hold: Duration::from_secs(10),
             stagger: Duration::from_secs(20),

@@ -28,7 +28,9 @@ impl Agent {
         let (energy, age, fault) = self.supply(now);
         self.energy = energy;
         let temperature = self.battery_temperature;
-        let inputs = Inputs { energy: &self.energy, age, fault, fresh, temperature, host: &self.host };
+        let by_plan = self.orders.is_by_forecast();
+        let inputs =
+            Inputs { energy: &self.energy, age, fault, fresh, temperature, host: &self.host, by_plan };
         self.ladder.step(now, &inputs);
         self.steer(now, actions);
         self.carry_out(now, age, actions);

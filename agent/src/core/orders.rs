@@ -92,6 +92,13 @@ impl Orders {
         self.current.as_ref().map(|current| &current.reason)
     }
 
+    /// Whether the order in force rests on a forecast of the sun.
+    pub fn is_by_forecast(&self) -> bool {
+        let by_forecast =
+            |reason: &Reason| matches!(reason, Reason::Ordered { why, .. } if why.is_by_forecast());
+        self.reason().is_some_and(by_forecast)
+    }
+
     /// Whether a leader of this life orders `Halt`: a node that was woken is not powered off for an order of before.
     pub fn demands_halt(&self) -> bool {
         self.current.as_ref().is_some_and(|current| current.stage == Stage::Halt && current.given)

@@ -44,6 +44,15 @@ fn seconds() -> impl Strategy<Value = Seconds> {
     prop_oneof![3 => 0..200_000_u32, 1 => any::<u32>()].prop_map(Seconds)
 }
 
+fn energy_amount() -> impl Strategy<Value = protocol::Energy> {
+    milli().prop_map(protocol::Energy::from_watt_hours)
+}
+
+/// A level of a ladder, and its length.
+fn levels() -> impl Strategy<Value = (u16, u16)> {
+    (any::<u16>(), any::<u16>())
+}
+
 fn stage() -> impl Strategy<Value = Stage> {
     proptest::sample::select(&Stage::ALL[..])
 }
@@ -105,6 +114,17 @@ fn order_reason() -> impl Strategy<Value = OrderReason> {
         Just(OrderReason::Operator),
         (seconds(), seconds(), places).prop_map(|(time_to_empty, threshold, (place, of))| {
             OrderReason::SupplyShort { time_to_empty, threshold, place, of }
+        }),
+        (any::<u16>(), soc(), seconds(), levels()).prop_map(|(chance_permille, reserve, sun_in, (level, of))| {
+            OrderReason::ForecastCarries { chance_permille, reserve, sun_in, level, of }
+        }),
+        (any::<[u16; 2]>(), soc(), seconds(), levels()).prop_map(
+            |([chance_permille, wanted_permille], reserve, sun_in, (level, of))| {
+                OrderReason::ForecastShort { chance_permille, wanted_permille, reserve, sun_in, level, of }
+            }
+        ),
+        (energy_amount(), energy_amount(), seconds(), levels()).prop_map(|(sun, load, within, (level, of))| {
+            OrderReason::DaysShort { sun, load, within, level, of }
         }),
     ]
 }

@@ -6,7 +6,7 @@ use hardware::battery::Chemistry;
 use protocol::{Soc, Temperature, Voltage};
 use serde::{Deserialize, Deserializer};
 
-use super::{Enter, Leave, Policy, Rung};
+use super::{Enter, Leave, Policy, Rung, Stretch, WithPlan};
 use crate::config::text;
 
 /// What `[policy]` overrides.
@@ -26,6 +26,7 @@ pub struct PolicyFile {
     shed: RungFile,
     drain: RungFile,
     halt: RungFile,
+    with_plan: WithPlanFile,
     collapse: Option<Voltage>,
     #[serde(deserialize_with = "duration")]
     collapse_hold: Option<Duration>,
@@ -74,6 +75,28 @@ struct LeaveFile {
     hold: Option<Duration>,
 }
 
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WithPlanFile {
+    throttle: StretchFile,
+    shed: StretchFile,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StretchFile {
+    enter: Option<Soc>,
+    leave: Option<Soc>,
+}
+
+impl StretchFile {
+    fn resolve(&self, usual: Option<Stretch>) -> Option<Stretch> {
+        let enter = self.enter.or(usual.map(|usual| usual.enter))?;
+        let leave = self.leave.or(usual.map(|usual| usual.leave))?;
+        Some(Stretch { enter, leave })
+    }
+}
+
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     text::duration(deserializer).map(Some)
 }
@@ -104,11 +127,17 @@ impl PolicyFile {
     /// The whole ladder: what is written here, and the chemistry's defaults for the rest.
     pub fn resolve(&self, chemistry: Chemistry) -> Policy {
         let usual = Policy::for_chemistry(chemistry);
+        let drain = self.drain.resolve(usual.drain);
+        let planned = WithPlan::above(&drain);
         Policy {
             throttle: self.throttle.resolve(usual.throttle),
             shed: self.shed.resolve(usual.shed),
-            drain: self.drain.resolve(usual.drain),
+            drain,
             halt: self.halt.resolve(usual.halt),
+            with_plan: WithPlan {
+                throttle: self.with_plan.throttle.resolve(planned.throttle),
+                shed: self.with_plan.shed.resolve(planned.shed),
+            },
             collapse: self.collapse.unwrap_or(usual.collapse),
             collapse_hold: self.collapse_hold.unwrap_or(usual.collapse_hold),
             stagger: self.stagger.unwrap_or(usual.stagger),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::{Charge, Seconds, Soc, Stage, Temperature, Voltage};
 use thiserror::Error;
 
-use super::{Enter, Policy, Rung};
+use super::{Enter, Policy, Rung, Stretch};
 use crate::config::Battery;
 
 /// Leaving `Halt` (the wake level) must lie at least this far above entering it: a woken node draws its own inrush.
@@ -187,6 +187,7 @@ impl Policy {
         for pair in rungs.windows(2) {
             deeper_is_lower(pair[0], pair[1])?;
         }
+        self.stretches()?;
         self.wake_margin()?;
         self.collapse_between(battery)?;
         self.budgets(battery)
@@ -210,6 +211,24 @@ impl Policy {
             &self::span("stale_hold", self.stale_hold),
             "a reading that is missing for a moment must not climb",
         )
+    }
+
+    /// What gives way with a plan hangs together as the rest does, and ends above `Drain`, which does not give way.
+    fn stretches(&self) -> Result<(), PolicyError> {
+        let key = |stage: &str, end: &str| format!("policy.with_plan.{stage}.{end}");
+        let named = |stage: &str, stretch: Option<Stretch>| {
+            let enter = soc(key(stage, "enter"), stretch.map(|stretch| stretch.enter));
+            (enter, soc(key(stage, "leave"), stretch.map(|stretch| stretch.leave)))
+        };
+        let throttle = named("throttle", self.with_plan.throttle);
+        let shed = named("shed", self.with_plan.shed);
+        for (enter, leave) in [&throttle, &shed] {
+            above(leave, enter, "a stage left at the level that enters it would flap")?;
+        }
+        above(&throttle.0, &shed.0, "each stage is entered before the deeper one")?;
+        above(&throttle.1, &shed.1, "recovery takes the ladder in reverse")?;
+        let drain = soc("policy.drain.enter.soc".into(), self.drain.enter.soc);
+        above(&shed.0, &drain, "a plan stretches the energy above drain and takes none from below")
     }
 
     /// The wake level lies above the halt level with margin: no wake-halt loop.
@@ -400,6 +419,20 @@ mod tests {
     fn a_rung_without_a_way_out_is_refused() {
         let (key, _) = refused(|policy, _| policy.shed.leave.soc = None);
         assert_eq!(key, "policy.shed.leave");
+    }
+
+    #[test]
+    fn what_gives_way_with_a_plan_ends_above_drain_and_does_not_flap() {
+        let stretch = |enter, leave| {
+            Some(Stretch { enter: Soc::from_percent(enter), leave: Soc::from_percent(leave) })
+        };
+        let (key, text) = refused(|policy, _| policy.with_plan.shed = stretch(44.0, 50.0));
+        assert_eq!(key, "policy.with_plan.shed.enter");
+        assert!(text.contains("44.0 %") && text.contains("policy.drain.enter.soc = 45.0 %"), "{text}");
+        let (key, _) = refused(|policy, _| policy.with_plan.throttle = stretch(52.0, 52.0));
+        assert_eq!(key, "policy.with_plan.throttle.leave");
+        let (key, _) = refused(|policy, _| policy.with_plan.throttle = stretch(47.0, 53.0));
+        assert_eq!(key, "policy.with_plan.throttle.enter");
     }
 
     #[test]

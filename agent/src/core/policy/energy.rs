@@ -117,10 +117,11 @@ impl Conditions {
             self.trusted = energy.soc.is_some() && energy.basis == Basis::Counted;
         }
         let lower = self.soc(energy, stale);
-        for (entering, rung) in self.rungs.iter_mut().zip(RUNGS.map(|stage| policy.rung(stage))) {
-            let Some(Rung { enter, .. }) = rung else { continue };
+        for (entering, stage) in self.rungs.iter_mut().zip(RUNGS) {
+            let Some(Rung { enter, .. }) = policy.rung(stage) else { continue };
             let soc = lower.filter(|_| discharging || !enter.discharging);
-            entering.soc.note(now, soc, enter.soc.map(|soc| soc.plus_points(points)));
+            let threshold = policy.enter_soc(stage, inputs.by_plan).map(|soc| soc.plus_points(points));
+            entering.soc.note(now, soc, threshold);
             let time = energy.time_to_empty.map(|band| band.low);
             entering.time_to_empty.note(now, time, enter.time_to_empty.map(Seconds::from));
             if !stale {
@@ -173,7 +174,7 @@ impl Conditions {
             || energy.compensated.is_some_and(|voltage| voltage > self.full_rest()),
             |current| current < Current::ZERO,
         );
-        let charged = match (soc, leave.soc) {
+        let charged = match (soc, policy.leave_soc(stage, inputs.by_plan)) {
             (Some(soc), Some(level)) => soc > level.plus_points(points),
             (Some(_), None) => true,
             // The voltage alone must do, so it must be there.
@@ -185,7 +186,7 @@ impl Conditions {
         charged
             && above(energy.compensated, leave.voltage)
             && (plenty || above(energy.voltage, leave.terminal))
-            && (plenty || charging || !leave.charging)
+            && (plenty || charging || !policy.leave_charging(stage, inputs.by_plan))
     }
 
     /// When the next condition will have held for its delay, among those deeper than `floor`.

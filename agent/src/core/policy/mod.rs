@@ -57,6 +57,8 @@ pub struct Inputs<'a> {
     pub temperature: Temperature,
     /// The board.
     pub host: &'a HostSample,
+    /// Whether an order that rests on a forecast is in force: then [`crate::config::policy::WithPlan`] holds.
+    pub by_plan: bool,
 }
 
 /// Why the floor is where it is: decides how it may be left.

@@ -31,6 +31,7 @@ struct Bench {
     age: Duration,
     fault: Fault,
     celsius: f64,
+    by_plan: bool,
     now: Uptime,
     /// Between two looks.
     stride: Duration,
@@ -52,6 +53,7 @@ impl Bench {
             age: Duration::ZERO,
             fault: Fault::NotYet,
             celsius: 25.0,
+            by_plan: false,
             now: Uptime::START,
             stride: SECOND,
             floors: Vec::new(),
@@ -83,6 +85,7 @@ impl Bench {
             fresh,
             temperature: Temperature::from_celsius(self.celsius),
             host: &self.host,
+            by_plan: self.by_plan,
         };
         let before = self.ladder.floor();
         self.ladder.step(self.now, &inputs);
@@ -545,5 +548,41 @@ proptest! {
             bench.live(SECOND * 30);
         }
         prop_assert!(bench.floors.len() <= 6, "{:?} in 16 hours", bench.floors);
+    }
+}
+
+#[test]
+fn with_a_plan_a_node_stretches_later_and_without_it_at_once_by_its_own_thresholds() {
+    let mut bench = Bench::new(Chemistry::Agm).supply(52.0, 12.4, 2.0);
+    bench.by_plan = true;
+    bench.live(mins(60));
+    assert_eq!(bench.floor(), Stage::Normal, "52 % are the plan's to spend");
+    bench.by_plan = false;
+    bench.live(mins(9));
+    assert_eq!(bench.floor(), Stage::Normal, "the delay runs from the lapse on");
+    bench.live(mins(2));
+    assert_eq!(bench.floor(), Stage::Shed);
+    bench.by_plan = true;
+    bench.live(mins(40));
+    assert_eq!(bench.floor(), Stage::Throttle, "a new plan lets it come back by night; V* still holds Throttle");
+    bench.set(54.0, 12.45, 2.0);
+    bench.live(mins(40));
+    assert_eq!(bench.floor(), Stage::Normal);
+}
+
+#[test]
+fn with_a_plan_drain_halt_and_every_voltage_stand_where_they_stood() {
+    for (percent, volts, stage) in [
+        (44.9, 12.6, Stage::Drain),
+        (34.9, 12.6, Stage::Halt),
+        (90.0, 12.19, Stage::Throttle),
+        (90.0, 12.04, Stage::Shed),
+        (90.0, 11.89, Stage::Drain),
+        (90.0, 11.69, Stage::Halt),
+    ] {
+        let mut bench = Bench::new(Chemistry::Agm).supply(percent, volts, 2.0);
+        bench.by_plan = true;
+        bench.live(mins(11));
+        assert_eq!(bench.floor(), stage, "{percent} %, {volts} V");
     }
 }
