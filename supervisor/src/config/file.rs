@@ -6,12 +6,15 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::{Current, NodeName, Stage, SupplyName};
+use protocol::{Charge, Current, NodeName, Soc, Stage, SupplyName};
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use super::{Config, Given, LISTEN_DEFAULT, Places};
+use super::site::{SiteTable, site};
 use crate::core::Settings;
-use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds};
+use crate::core::forecast::Chance;
+use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};
 
 /// Why the file cannot be gone by.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +66,18 @@ pub enum ConfigError {
         file: PathBuf,
         /// The address.
         address: SocketAddr,
+    },
+    /// A supply's site cannot be.
+    #[error("{file}, line {line}: supply.{key}: {why}", file = file.display())]
+    Site {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key.
+        key: &'static str,
+        /// What is wrong, with what is written and what would be right.
+        why: String,
     },
     /// A supply is named twice.
     #[error("{file}: [[supply]] name = \"{name}\" is there twice", file = file.display())]
@@ -136,16 +151,29 @@ struct PlanTable {
     wake_hold: Option<Span>,
     wake_surplus: Option<Current>,
     off_min: Option<Span>,
+    chance_wanted: Option<Soc>,
+    #[serde(default)]
+    worth: WorthTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorthTable {
+    critical: Option<f64>,
+    standard: Option<f64>,
+    deferrable: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SupplyTable {
+pub(super) struct SupplyTable {
     name: SupplyName,
     #[serde(default)]
-    chemistry: Chemistry,
+    pub(super) chemistry: Chemistry,
     #[serde(default)]
     nodes: BTreeSet<NodeName>,
+    pub(super) capacity: Option<Spanned<Charge>>,
+    pub(super) site: Option<Spanned<SiteTable>>,
 }
 
 /// A duration as a person writes it: `"90 s"`, `"10 min"`, `"1h 30m"`.
@@ -172,7 +200,7 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         None => given.places.clone(),
     };
     let plaintext = table.plaintext;
-    let settings = settings(&table, &given, &Prover { file })?;
+    let settings = settings(&table, &given, &Prover { file, text })?;
     let listen = match given.listen.or(table.listen) {
         Some(listen) => listen,
         None => default_listen(),
@@ -240,7 +268,11 @@ fn supplies(
 ) -> Result<BTreeMap<SupplyName, SupplySettings>, ConfigError> {
     let mut supplies = BTreeMap::new();
     for table in tables {
-        let settings = SupplySettings { chemistry: table.chemistry, nodes: table.nodes.clone() };
+        let settings = SupplySettings {
+            chemistry: table.chemistry,
+            nodes: table.nodes.clone(),
+            site: site(table, prove)?,
+        };
         if supplies.insert(table.name.clone(), settings).is_some() {
             return Err(ConfigError::Twice { file: prove.file.to_owned(), name: table.name.clone() });
         }
@@ -260,6 +292,10 @@ fn plan(table: &PlanTable, prove: &Prover<'_>) -> Result<PlanSettings, ConfigErr
         wake_hold: span(table.wake_hold, defaults.wake_hold),
         wake_surplus: table.wake_surplus.unwrap_or(defaults.wake_surplus),
         off_min: span(table.off_min, defaults.off_min),
+        chance_wanted: table
+            .chance_wanted
+            .map_or(defaults.chance_wanted, |part| Chance::from_fraction(part.fraction())),
+        worth: worth(&table.worth, prove)?,
         ..defaults
     };
     let (second, hour) = (Duration::from_secs(1), Duration::from_hours(1));
@@ -274,6 +310,35 @@ fn plan(table: &PlanTable, prove: &Prover<'_>) -> Result<PlanSettings, ConfigErr
     prove.points("plan.stagger_points", plan.stagger_points)?;
     prove_stages_apart(&plan, prove)?;
     Ok(plan)
+}
+
+/// What work is worth: more for what matters more, so that the plan never gives up the wrong one.
+fn worth(table: &WorthTable, prove: &Prover<'_>) -> Result<Worth, ConfigError> {
+    let defaults = Worth::default();
+    let worth = Worth {
+        critical: table.critical.unwrap_or(defaults.critical),
+        standard: table.standard.unwrap_or(defaults.standard),
+        deferrable: table.deferrable.unwrap_or(defaults.deferrable),
+    };
+    for (key, found) in [
+        ("plan.worth.critical", worth.critical),
+        ("plan.worth.standard", worth.standard),
+        ("plan.worth.deferrable", worth.deferrable),
+    ] {
+        if !(0.0..=1e6).contains(&found) {
+            return Err(prove.out_of_range(key, &found, &0, &1_000_000));
+        }
+    }
+    for (key, more, other_key, less) in [
+        ("plan.worth.critical", worth.critical, "plan.worth.standard", worth.standard),
+        ("plan.worth.standard", worth.standard, "plan.worth.deferrable", worth.deferrable),
+    ] {
+        if more < less {
+            let rule = "what matters more is worth no less";
+            return Err(prove.contradiction(key, more.to_string(), format!("{other_key} = {less}"), rule));
+        }
+    }
+    Ok(worth)
 }
 
 /// The first turn of one stage must come after the last turn of the stage before: leads and turns fit between.
@@ -297,8 +362,9 @@ fn prove_stages_apart(plan: &PlanSettings, prove: &Prover<'_>) -> Result<(), Con
 }
 
 /// Knows the file, for the errors.
-struct Prover<'a> {
+pub(super) struct Prover<'a> {
     file: &'a Path,
+    text: &'a str,
 }
 
 impl Prover<'_> {
@@ -325,6 +391,12 @@ impl Prover<'_> {
     /// Points of state of charge: none, or up to ten.
     fn points(&self, key: &'static str, found: f64) -> Result<(), ConfigError> {
         if (0.0..=10.0).contains(&found) { Ok(()) } else { Err(self.out_of_range(key, &found, &0, &10)) }
+    }
+
+    /// What is wrong with a supply's site, at a place in the text.
+    pub(super) fn site(&self, key: &'static str, at: usize, why: String) -> ConfigError {
+        let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        ConfigError::Site { file: self.file.to_owned(), line, key, why }
     }
 
     fn out_of_range(

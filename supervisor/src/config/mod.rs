@@ -5,6 +5,7 @@
 //! both numbers. Data only: reading files is the command line's.
 
 mod file;
+mod site;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

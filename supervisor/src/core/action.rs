@@ -4,6 +4,7 @@ use protocol::message::{Refusal, SupervisorMessage};
 use protocol::{NodeName, SupplyName, Term};
 use serde::{Deserialize, Serialize};
 
+use super::budget::KeptBudget;
 use super::event::LinkId;
 use super::journal::Record;
 
@@ -38,6 +39,8 @@ pub enum Action {
     Remember(KnownNode),
     /// Remember the term, before any order that bears it.
     SaveTerm(Term),
+    /// Remember what was learned of a supply: some ten kilobytes, a few times a day.
+    Keep(Box<KeptBudget>),
 }
 
 /// What is remembered of a node over a restart of the supervisor.
@@ -58,10 +61,12 @@ pub struct KnownNode {
 }
 
 /// What an earlier life of this supervisor left behind.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Kept {
     /// The greatest term it used.
     pub term: Term,
     /// The nodes it knew.
     pub nodes: Vec<KnownNode>,
+    /// What it learned of supplies.
+    pub budgets: Vec<KeptBudget>,
 }

@@ -7,6 +7,8 @@ use protocol::Sequence;
 use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
 
+use super::forecast::WallClock;
+
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -19,6 +21,8 @@ pub enum Event {
         /// What happened.
         event: LinkEvent,
     },
+    /// What the machine's clock says, right or wrong; best told each minute. Only the forecast of the sun goes by it.
+    Clock(WallClock),
     /// The journal changed between writing and failing. Said once a change, not once a record.
     Journal(JournalState),
 }

@@ -1,8 +1,9 @@
 //! Everything the supervisor decides. `Event -> core -> Action`: no clock, no I/O, no randomness, no async.
 //!
 //! A report's way: `links` (who speaks?) -> `fleet` (what is known?) -> [`liveness`] (is it there?) -> `supply` (how
-//! much energy is left?) -> `planner` (who saves, who may spend, in which order?) -> [`safety`] (may that be?) ->
-//! `orders` (said, renewed, answered) -> [`view`] and [`journal`] (what a person sees of it).
+//! much energy is left?) -> [`budget`] (what will the sun bring, what is worth its watts?) -> `planner` (who saves, who may
+//! spend, in which order?) -> [`safety`] (may that be?) -> `orders` (said, renewed, answered) -> [`view`] and [`journal`]
+//! (what a person sees of it).
 
 mod fleet;
 mod links;
@@ -11,9 +12,11 @@ mod orders;
 mod pace;
 mod planner;
 mod relay;
+mod relays;
 mod supply;
 
 pub mod action;
+pub mod budget;
 pub mod event;
 pub mod forecast;
 pub mod journal;
@@ -32,12 +35,14 @@ use protocol::message::{Order, OrderOutcome, OrderRefusal, SupervisorMessage, Sw
 use protocol::{NodeName, OrderId, OrderReason, Reason, Stage, Term, Uptime};
 
 pub use action::{Action, Kept, KnownNode};
+pub use budget::KeptBudget;
 pub use event::{Event, FromAgent, JournalState, LinkEnd, LinkEvent, LinkId};
 pub use journal::{Record, What};
 pub use liveness::Liveness;
 pub use settings::Settings;
 pub use view::FleetView;
 
+use budget::{Around, Budgets};
 use fleet::Fleet;
 use links::Links;
 use notes::{Notes, of_node};
@@ -61,7 +66,10 @@ pub struct Supervisor {
     orders: Orders,
     paces: Paces,
     crossings: Crossings,
+    budgets: Budgets,
     relay: Relay,
+    /// When a power switch was last asked about or set.
+    relays_driven: Option<Uptime>,
     notes: Notes,
     journal: JournalState,
     recent: VecDeque<Record>,
@@ -93,6 +101,7 @@ impl Supervisor {
                 });
             }
         }
+        let budgets = Budgets::new(&settings, kept.budgets);
         Self {
             settings,
             links: Links::new(),
@@ -100,7 +109,9 @@ impl Supervisor {
             orders: Orders::new(kept.term.next()),
             paces: Paces::default(),
             crossings: Crossings::new(),
+            budgets,
             relay: Relay::default(),
+            relays_driven: None,
             notes,
             journal: JournalState::default(),
             recent: VecDeque::new(),
@@ -120,6 +131,7 @@ impl Supervisor {
         }
         match event {
             Event::Tick => {}
+            Event::Clock(wall) => self.budgets.told(wall, now),
             Event::Link { link, event } => self.on_link(now, link, event, actions),
             Event::Journal(state) => self.on_journal(now, state, actions),
         }
@@ -217,6 +229,8 @@ impl Supervisor {
                 Err(OrderRefusal::NoSuchSwitch) => self.paces.has_no_switch(name, &waking.node),
                 Err(refusal) => self.wake_failed(now, &waking, Some(refusal), actions),
             }
+        } else if self.paces.told(outcome.id, name, outcome.result != Err(OrderRefusal::NoSuchSwitch)) {
+            // What a relay that is stuck means shows when the node is to be woken.
         } else if self.orders.answered(name, outcome.id, outcome.result)
             && let (Err(refusal), Some(node)) = (outcome.result, self.fleet.get(name))
         {
@@ -257,7 +271,12 @@ impl Supervisor {
         for record in records {
             self.record(record, actions);
         }
+        let Self { fleet, paces, settings, budgets, .. } = self;
+        for kept in budgets.look(Around { fleet, paces, settings, now }) {
+            actions.push(Action::Keep(Box::new(kept)));
+        }
         self.plan(now, actions);
+        self.drive_relays(now, actions);
         self.relay.run(&self.fleet, &self.settings.plan, now, actions);
         self.say_orders(now, None, actions);
         for known in self.notes.unremembered(&self.fleet) {
@@ -266,8 +285,8 @@ impl Supervisor {
     }
 
     fn scene(&self, now: Uptime) -> Scene<'_> {
-        let (fleet, orders, paces, settings) = (&self.fleet, &self.orders, &self.paces, &self.settings);
-        Scene { fleet, orders, paces, settings, now }
+        let Self { fleet, orders, paces, settings, budgets, .. } = self;
+        Scene { fleet, orders, paces, settings, budgets, now }
     }
 
     /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes.

@@ -97,11 +97,12 @@ impl Orders {
 
     /// Whether a node's order must be said (again): never sent, sent on another link, or close to its lapse.
     ///
-    /// `Normal` asks nothing of a node, so its lapse changes nothing and it is not renewed.
+    /// `Normal` asks nothing of a node, so its lapse changes nothing and it is not renewed, unless it rests on a forecast:
+    /// that lets the node stretch its energy further.
     pub(crate) fn due(&self, node: &NodeName, link: LinkId, renew: Duration, now: Uptime) -> bool {
         self.standing.get(node).is_some_and(|standing| match standing.sent {
             None => true,
-            Some(sent) if standing.stage == Stage::Normal => sent.link != link && standing.answer.is_none(),
+            Some(sent) if standing.stage == Stage::Normal && !standing.reason.is_by_forecast() => sent.link != link && standing.answer.is_none(),
             Some(sent) => sent.link != link || now.since(sent.at) >= renew,
         })
     }

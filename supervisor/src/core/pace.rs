@@ -12,6 +12,9 @@ use super::settings::PlanSettings;
 /// A failed wake is tried again after this long, times the number of failures.
 const WAKE_RETRY: Duration = Duration::from_mins(15);
 
+/// So many answers about switches are awaited at most.
+const ASKED_MAX: usize = 64;
+
 /// The longest that a node which does not reach its ordered stage holds up the others, in settling times.
 const PATIENCE: u32 = 3;
 
@@ -58,6 +61,12 @@ pub(crate) struct Paces {
     supplies: BTreeMap<SupplyName, Pace>,
     /// (the node that was asked, the node it has no switch for)
     no_switch: BTreeSet<(NodeName, NodeName)>,
+    /// (the node that was asked, the node it has a switch for)
+    switches: BTreeSet<(NodeName, NodeName)>,
+    /// Switch orders on their way that are no wakes: whether a node has a switch, and the end of a parked node's power.
+    asked: BTreeMap<OrderId, (NodeName, NodeName)>,
+    /// Since when a parked node has had no power at all.
+    cut: BTreeSet<NodeName>,
     failures: BTreeMap<NodeName, Failures>,
 }
 
@@ -88,6 +97,7 @@ impl Paces {
     /// A node called: takes the wake that was meant for it.
     pub(crate) fn woke(&mut self, node: &NodeName) -> Option<Waking> {
         self.failures.remove(node);
+        self.cut.remove(node);
         self.supplies.values_mut().find_map(|pace| pace.waking.take_if(|waking| waking.node == *node))
     }
 
@@ -130,6 +140,54 @@ impl Paces {
     /// A node started anew: its config may name other switches now.
     pub(crate) fn forget_switches(&mut self, through: &NodeName) {
         self.no_switch.retain(|(asked, _)| asked != through);
+        self.switches.retain(|(asked, _)| asked != through);
+    }
+
+    /// A node was sent a switch order that is no wake.
+    pub(crate) fn ask(&mut self, id: OrderId, through: &NodeName, node: &NodeName) {
+        // Answers that never came are forgotten, the oldest first.
+        while self.asked.len() >= ASKED_MAX {
+            self.asked.pop_first();
+        }
+        self.asked.insert(id, (through.clone(), node.clone()));
+    }
+
+    /// Takes what a node answered to such an order; whether it was one.
+    pub(crate) fn told(&mut self, id: OrderId, through: &NodeName, has: bool) -> bool {
+        let Some((asked, node)) = self.asked.remove(&id).filter(|(asked, _)| asked == through) else {
+            return false;
+        };
+        if has {
+            self.switches.insert((asked, node));
+        } else {
+            self.no_switch.insert((asked, node));
+        }
+        true
+    }
+
+    /// Whether some node is known to have a switch for this one.
+    pub(crate) fn has_switch(&self, node: &NodeName) -> bool {
+        self.switches.iter().any(|(_, switched)| switched == node)
+    }
+
+    /// Who may be asked whether it has a switch for a node of which that is not known; nobody while an answer is awaited.
+    pub(crate) fn may_ask(&self, node: &NodeName, fleet: &Fleet) -> Option<NodeName> {
+        let awaited = self.asked.values().any(|(_, about)| about == node);
+        if awaited || self.has_switch(node) { None } else { self.switch_for(node, fleet) }
+    }
+
+    /// A parked node has no power any more, or has it again.
+    pub(crate) fn set_cut(&mut self, node: &NodeName, cut: bool) {
+        if cut {
+            self.cut.insert(node.clone());
+        } else {
+            self.cut.remove(node);
+        }
+    }
+
+    /// Whether a parked node has no power any more.
+    pub(crate) fn is_cut(&self, node: &NodeName) -> bool {
+        self.cut.contains(node)
     }
 
     /// The first node, masters before others, that may have a switch for this one.
@@ -145,7 +203,10 @@ impl Paces {
         fleet
             .nodes()
             .filter(may)
-            .min_by_key(|through| (!through.master, &through.name))
+            .min_by_key(|through| {
+                let known = self.switches.contains(&(through.name.clone(), node.clone()));
+                (!known, !through.master, &through.name)
+            })
             .map(|n| n.name.clone())
     }
 }

@@ -111,9 +111,12 @@ pub(crate) fn check(scene: Scene<'_>, step: &Step) -> Result<(), Veto> {
     match &step.change {
         // The node is there already, by its own floor: nothing is asked of it.
         Change::Hold { .. } => Ok(()),
-        Change::Save { to, .. } => {
+        Change::Save { to, reason } => {
             let from = scene.orders.stage(&node.name).max(node.floor());
-            one_rung(from, *to)?;
+            // A plan on energy drains a node in one step: that only ever saves.
+            if !(*to == Stage::Drain && reason.is_by_forecast()) {
+                one_rung(from, *to)?;
+            }
             not_below_floor(node, *to)?;
             leader_last(scene, node, *to)
         }
@@ -217,7 +220,7 @@ fn carried(
     let Some(known) = estimate.as_ref().filter(|estimate| estimate.known) else {
         return Err(unknown(estimate.as_ref()));
     };
-    let turn = turns(scene.fleet, &step.supply, scene.settings)
+    let turn = turns(scene, &step.supply)
         .into_iter()
         .find_map(|(member, turn)| (member.name == step.node).then_some(turn));
     match (known.soc_low(), turn.as_ref().and_then(level)) {

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use protocol::{Current, NodeName, Soc, Stage, SupplyName, Voltage};
+use protocol::{Charge, Current, Energy, NodeName, Soc, Stage, SupplyName, Voltage};
 use serde::{Deserialize, Serialize};
+
+use super::forecast::inference::HoldPoints;
+use super::forecast::{Chance, Site};
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +102,27 @@ pub struct PlanSettings {
     pub relay_interval: Duration,
     /// ... and on change, but not more often than this.
     pub relay_spacing: Duration,
+    /// Where there is a forecast: the chance that is wanted to stay above the reserve until the sun is back.
+    pub chance_wanted: Chance,
+    /// What work is worth to the plan.
+    pub worth: Worth,
+}
+
+/// What a second of work is worth, by class. Only their proportions matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Worth {
+    /// Of critical containers.
+    pub critical: f64,
+    /// Of standard ones.
+    pub standard: f64,
+    /// Of deferrable ones.
+    pub deferrable: f64,
+}
+
+impl Default for Worth {
+    fn default() -> Self {
+        Self { critical: 10.0, standard: 3.0, deferrable: 1.0 }
+    }
 }
 
 impl Default for PlanSettings {
@@ -124,6 +148,8 @@ impl Default for PlanSettings {
             disagree_voltage: Voltage::from_volts(0.3),
             relay_interval: Duration::from_secs(10),
             relay_spacing: Duration::from_secs(2),
+            chance_wanted: Chance::from_fraction(0.9),
+            worth: Worth::default(),
         }
     }
 }
@@ -154,6 +180,82 @@ impl fmt::Display for Chemistry {
     }
 }
 
+impl Chemistry {
+    /// The mean voltage at which it gives its charge: Renogy's and gridwright's tables at half charge, under load.
+    const fn nominal(self) -> Voltage {
+        match self {
+            Self::Flooded => Voltage::from_volts(12.1),
+            Self::Agm | Self::Gel => Voltage::from_volts(12.3),
+            Self::LiFePO4 => Voltage::from_volts(13.0),
+        }
+    }
+
+    /// What a battery of this chemistry and label holds.
+    pub fn energy(self, label: Charge) -> Energy {
+        label * self.nominal()
+    }
+
+    /// The part of the energy charged that can be drawn again: charge efficiency (0.95 to 0.97; 0.995 for LiFePO4), and
+    /// charging at about 13.5 V what is given back at about 12.4 V (13.4 and 13.0 V).
+    pub const fn efficiency(self) -> f64 {
+        match self {
+            Self::Flooded => 0.84,
+            Self::Agm | Self::Gel => 0.88,
+            Self::LiFePO4 => 0.96,
+        }
+    }
+
+    /// How steeply it takes less charge as it fills: capacities an hour for each part that is missing. A lead-acid battery
+    /// at 80 % takes about a fifth of its capacity an hour, at 95 % a twentieth.
+    pub const fn acceptance(self) -> f64 {
+        match self {
+            Self::Flooded | Self::Agm | Self::Gel => 1.0,
+            Self::LiFePO4 => 8.0,
+        }
+    }
+
+    /// The usual charger's absorption and float voltage, as chargers come from the shop (Victron's and EPEver's presets).
+    pub const fn charging(self) -> (Voltage, Voltage) {
+        let (absorption, float) = match self {
+            Self::Flooded => (14.4, 13.8),
+            Self::Agm => (14.4, 13.6),
+            Self::Gel => (14.1, 13.7),
+            Self::LiFePO4 => (14.2, 13.5),
+        };
+        (Voltage::from_volts(absorption), Voltage::from_volts(float))
+    }
+}
+
+/// Where a supply's panel is and what its battery holds: what a forecast and a plan on energy need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SiteSettings {
+    /// The place and the panel.
+    pub site: Site,
+    /// The battery, by its label.
+    pub capacity: Charge,
+    /// Where the charger holds the panel back: absorption.
+    pub absorption: Voltage,
+    /// ... and float.
+    pub float: Voltage,
+}
+
+/// A charge current below this part of the capacity an hour, at the float voltage, is a full battery's.
+const TAIL: f64 = 0.02;
+
+impl SiteSettings {
+    /// A site with the chemistry's usual charger.
+    pub const fn usual(site: Site, chemistry: Chemistry, capacity: Charge) -> Self {
+        let (absorption, float) = chemistry.charging();
+        Self { site, capacity, absorption, float }
+    }
+
+    /// Where the charger holds the panel back.
+    pub fn hold_points(&self) -> HoldPoints {
+        let tail = self.capacity / Duration::from_hours(1) * TAIL;
+        HoldPoints { absorption: self.absorption, float: self.float, tail }
+    }
+}
+
 /// What is known of a supply beforehand.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SupplySettings {
@@ -161,6 +263,8 @@ pub struct SupplySettings {
     pub chemistry: Chemistry,
     /// Nodes that are expected there, shown as never seen until they call.
     pub nodes: BTreeSet<NodeName>,
+    /// Its place under the sun, if the leader is to plan on energy; without it, it plans by thresholds.
+    pub site: Option<SiteSettings>,
 }
 
 impl SupplySettings {
@@ -169,6 +273,9 @@ impl SupplySettings {
         Thresholds::for_chemistry(self.chemistry)
     }
 }
+
+/// With a plan, drained and parked nodes come back so many points above where `Drain` is entered.
+const COMES_BACK: f64 = 5.0;
 
 /// The nodes' default floors by state of charge (lower bound), as the agents' own policy has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -201,6 +308,25 @@ impl Thresholds {
                 wake_soc: Soc::from_percent(25.0),
                 wake_voltage: Voltage::from_volts(13.2),
             },
+        }
+    }
+
+    /// With a plan that rests on a forecast: what only stretches the energy waits until close above `Drain`, as the agents'
+    /// own thresholds do while such an order is in force, and what the plan drained or parked comes back on a level close
+    /// above it.
+    #[must_use]
+    pub const fn with_plan(self) -> Self {
+        let drain = self.enter[2];
+        Self {
+            enter: [drain.plus_points(5.0), drain.plus_points(3.0), drain, self.enter[3]],
+            leave: [
+                drain.plus_points(8.0),
+                drain.plus_points(6.0),
+                drain.plus_points(COMES_BACK),
+                drain.plus_points(COMES_BACK),
+            ],
+            wake_soc: drain.plus_points(COMES_BACK),
+            ..self
         }
     }
 
@@ -248,6 +374,11 @@ mod tests {
                 assert!(thresholds.leave(*stage) > thresholds.enter(*stage), "{chemistry} {stage}");
             }
             assert!(Some(thresholds.wake_soc) > thresholds.enter(Stage::Halt), "{chemistry}");
+            let planned = thresholds.with_plan();
+            for stage in &Stage::ALL[1..] {
+                assert!(planned.leave(*stage) > planned.enter(*stage), "{chemistry} {stage} with a plan");
+                assert!(planned.enter(*stage) <= thresholds.enter(*stage), "{chemistry} {stage}: a plan stretches");
+            }
         }
     }
 

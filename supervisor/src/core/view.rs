@@ -8,6 +8,8 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::budget::view::{EnergyView, ForecastView, PlanView};
+use super::budget::{Budget, DayEnergy};
 use super::event::JournalState;
 use super::fleet::Node;
 use super::journal::Record;
@@ -75,6 +77,12 @@ pub struct SupplyView {
     pub recovering: Option<NodeName>,
     /// How many nodes hang on it.
     pub nodes: u16,
+    /// The plan on energy, while there is one.
+    #[serde(default)]
+    pub plan: Option<PlanView>,
+    /// Where today's energy went so far, where that is known.
+    #[serde(default)]
+    pub today: Option<DayEnergy>,
 }
 
 /// Two sensors of one supply that differ by more than their errors explain.
@@ -192,6 +200,16 @@ impl super::Supervisor {
         }
     }
 
+    /// Where the energy went, for every supply with a site.
+    pub fn energy(&self) -> Vec<EnergyView> {
+        self.budgets.energy_views()
+    }
+
+    /// The sun to come and the plan, for every supply with a site.
+    pub fn forecast(&self, now: Uptime) -> Vec<ForecastView> {
+        self.budgets.forecast_views(now)
+    }
+
     /// Every supply that the config or a node names.
     fn supply_names(&self) -> Vec<SupplyName> {
         let mut names = self.fleet.supplies();
@@ -214,16 +232,19 @@ impl super::Supervisor {
             disagreement: estimate.and_then(|estimate| estimate.disagreement),
             recovering: waking.or(pace.recovering.map(|recovery| recovery.node)),
             nodes: u16::try_from(self.fleet.turns(&name).len()).unwrap_or(u16::MAX),
+            plan: self.budgets.aim(&name, now).map(|aim| aim.view(now)),
+            today: self.budgets.get(&name).and_then(Budget::today),
             name,
         }
     }
 
     fn node_views(&self, now: Uptime) -> Vec<NodeView> {
+        let scene = self.scene(now);
         let mut views: Vec<NodeView> = self
             .fleet
             .supplies()
             .iter()
-            .flat_map(|supply| planner::turns(&self.fleet, supply, &self.settings))
+            .flat_map(|supply| planner::turns(scene, supply))
             .map(|(node, turn)| self.node_view(node, &turn, now))
             .collect();
         views.sort_by(|a, b| a.name.cmp(&b.name));

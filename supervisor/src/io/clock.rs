@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use protocol::Uptime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::core::forecast::WallClock;
+
 /// The monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -49,6 +51,11 @@ impl Timestamp {
     /// Milliseconds since 1970.
     pub fn as_millis(self) -> i64 {
         self.0.as_millisecond()
+    }
+
+    /// As the core takes it.
+    pub fn wall_clock(self) -> WallClock {
+        WallClock::from_unix_seconds(self.0.as_second())
     }
 
     /// So much earlier; 1970 at the earliest.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::clock::Timestamp;
-use crate::core::{JournalState, Kept, KnownNode, Record};
+use crate::core::{JournalState, Kept, KeptBudget, KnownNode, Record};
 
 use store::Store;
 pub use store::{OpenError, Query};
@@ -47,6 +47,7 @@ enum Job {
     Record(Timestamp, Box<Record>),
     Remember(KnownNode),
     SaveTerm(Term),
+    Keep(Box<KeptBudget>),
     Read(Query, oneshot::Sender<Result<Vec<Entry>, String>>),
     Sync(SyncSender<()>),
     Stop,
@@ -110,6 +111,11 @@ impl Journal {
     /// Remembers the term.
     pub fn save_term(&mut self, term: Term) {
         self.put(Job::SaveTerm(term));
+    }
+
+    /// Remembers what was learned of a supply.
+    pub fn keep(&mut self, budget: Box<KeptBudget>) {
+        self.put(Job::Keep(budget));
     }
 
     /// Waits until everything so far is on disk, or has failed to be.
@@ -220,6 +226,9 @@ impl Keeper {
                 }
                 Job::SaveTerm(term) => {
                     self.write(|store| store.save_term(term));
+                }
+                Job::Keep(budget) => {
+                    self.write(|store| store.keep(&budget));
                 }
                 Job::Read(query, reply) => {
                     let answer = self.store.as_ref().map_or_else(

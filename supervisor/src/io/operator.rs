@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::clock::Timestamp;
 use super::journal::{Entry, Query, Reader};
 use crate::core::FleetView;
+use crate::core::budget::view::{EnergyView, ForecastView};
 use crate::core::view::{NodeView, SCHEMA, SupplyView};
 
 /// No request is longer.
@@ -57,6 +58,10 @@ pub enum Request {
         /// Its name, as typed.
         node: String,
     },
+    /// Where the energy went.
+    Energy,
+    /// The sun to come, and what is planned with it.
+    Forecast,
 }
 
 /// What is answered, a line each.
@@ -77,6 +82,10 @@ pub enum Answer {
     },
     /// To `Why`.
     Why(Why),
+    /// To `Energy`.
+    Energy(Energies),
+    /// To `Forecast`.
+    Forecast(Forecasts),
     /// There is no such node.
     UnknownNode {
         /// What was asked for.
@@ -127,8 +136,33 @@ pub struct Why {
     pub events: Vec<Entry>,
 }
 
+/// Where the energy went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Energies {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Every supply with a site.
+    pub supplies: Vec<EnergyView>,
+}
+
+/// The sun to come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forecasts {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Every supply with a site.
+    pub supplies: Vec<ForecastView>,
+}
+
 /// A question to the loop, which alone knows the fleet.
-pub(super) type Question = oneshot::Sender<Status>;
+pub(super) enum Question {
+    /// How is it?
+    Fleet(oneshot::Sender<Status>),
+    /// Where did its energy go?
+    Energy(oneshot::Sender<Vec<EnergyView>>),
+    /// What will the sun bring?
+    Forecast(oneshot::Sender<Vec<ForecastView>>),
+}
 
 /// Why the socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +269,16 @@ async fn converse(
                 let answer = why(&node, questions, journal).await;
                 say(&mut write, &answer).await?;
             }
+            Ok(Request::Energy) => {
+                let supplies = ask(questions, Question::Energy).await;
+                let answer = |supplies| Answer::Energy(Energies { schema: SCHEMA, supplies });
+                say(&mut write, &supplies.map_or_else(stopping, answer)).await?;
+            }
+            Ok(Request::Forecast) => {
+                let supplies = ask(questions, Question::Forecast).await;
+                let answer = |supplies| Answer::Forecast(Forecasts { schema: SCHEMA, supplies });
+                say(&mut write, &supplies.map_or_else(stopping, answer)).await?;
+            }
             Ok(Request::Events { after, since, limit, follow }) => {
                 let query = Query { after, since, node: None, limit };
                 events(&mut write, query, follow, journal).await?;
@@ -253,8 +297,16 @@ fn stopping() -> Answer {
 }
 
 async fn fleet(questions: &mpsc::Sender<Question>) -> Option<Status> {
-    let (question, answer) = oneshot::channel();
-    questions.send(question).await.ok()?;
+    ask(questions, Question::Fleet).await
+}
+
+/// Asks the loop; `None` when it has ended.
+async fn ask<T>(
+    questions: &mpsc::Sender<Question>,
+    question: fn(oneshot::Sender<T>) -> Question,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    questions.send(question(reply)).await.ok()?;
     answer.await.ok()
 }
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until};
 
-use super::clock::Clock;
+use super::clock::{Clock, Timestamp};
 use super::journal::{Journal, OpenError};
 use super::links::{self, FromLinks, Outbox};
 use super::notify;
@@ -21,6 +22,9 @@ const EVENTS_MAX: usize = 256;
 
 /// Refused connections linger a moment: so many may, beyond those that the core allows.
 const LINGERING_MAX: usize = 32;
+
+/// The core is told what the machine's clock says this often.
+const CLOCK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why the supervisor cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +135,7 @@ impl World {
         mut signals: Signals,
     ) -> Journal {
         let watchdog = notify::watchdog_interval();
+        let mut clock = interval(CLOCK_INTERVAL);
         loop {
             // Every turn of the loop is a sign of life, and a quiet one ends in time to give the next.
             if watchdog.is_some() {
@@ -144,19 +149,31 @@ impl World {
                 Some(state) = journal_states.recv() => self.happen(Event::Journal(state)),
                 Some(question) = asked.recv() => self.answer(question),
                 Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
+                _ = clock.tick() => self.happen(Event::Clock(Timestamp::now().wall_clock())),
                 () = sleep_until(Instant::now() + wait) => self.happen(Event::Tick),
             }
         }
     }
 
+    /// Answers an operator's question; who asked may be gone.
     fn answer(&self, question: Question) {
-        // Who asked may be gone.
-        let _ = question.send(Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            listen: self.listen.clone(),
-            fleet: self.core.view(self.clock.now()),
-        });
+        let now = self.clock.now();
+        match question {
+            Question::Fleet(reply) => {
+                let _ = reply.send(Status {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    pid: std::process::id(),
+                    listen: self.listen.clone(),
+                    fleet: self.core.view(now),
+                });
+            }
+            Question::Energy(reply) => {
+                let _ = reply.send(self.core.energy());
+            }
+            Question::Forecast(reply) => {
+                let _ = reply.send(self.core.forecast(now));
+            }
+        }
     }
 
     fn on_link(&mut self, link: LinkId, event: LinkEvent, queue: Option<mpsc::Sender<links::Command>>) {
@@ -196,6 +213,7 @@ impl World {
             }
             Action::Remember(node) => self.journal.remember(node),
             Action::SaveTerm(term) => self.journal.save_term(term),
+            Action::Keep(budget) => self.journal.keep(budget),
         }
         None
     }

@@ -93,6 +93,10 @@ impl Twin {
                 self.kept.nodes.push(node);
             }
             Action::SaveTerm(term) => self.kept.term = term,
+            Action::Keep(budget) => {
+                self.kept.budgets.retain(|kept| kept.supply != budget.supply);
+                self.kept.budgets.push(*budget);
+            }
         }
     }
 

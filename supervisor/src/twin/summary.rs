@@ -208,6 +208,9 @@ fn reason_kind(reason: &Reason) -> &'static str {
             OrderReason::Waiting { .. } => "ordered_waiting",
             OrderReason::SupplyUnknown { .. } => "ordered_supply_unknown",
             OrderReason::Operator => "ordered_operator",
+            OrderReason::ForecastCarries { .. } => "ordered_forecast_carries",
+            OrderReason::ForecastShort { .. } => "ordered_forecast_short",
+            OrderReason::DaysShort { .. } => "ordered_days_short",
         },
     }
 }

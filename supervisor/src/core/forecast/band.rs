@@ -1,9 +1,11 @@
 //! A quantity with its 80 % band, and the normal distribution behind it.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 /// One time in ten it is below `low`, one time in ten above `high`, as often above as below `best`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Band<T> {
     /// 10th percentile.
     pub low: T,
@@ -14,7 +16,7 @@ pub struct Band<T> {
 }
 
 /// A probability, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Chance(f64);
 
@@ -32,6 +34,17 @@ impl Chance {
     /// 0 to 100.
     pub const fn percent(self) -> f64 {
         self.0 * 100.0
+    }
+
+    /// 0 to 1000, as it is said on the wire.
+    pub const fn permille(self) -> u16 {
+        (self.0 * 1000.0 + 0.5) as u16
+    }
+}
+
+impl fmt::Display for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} %", self.percent())
     }
 }
 

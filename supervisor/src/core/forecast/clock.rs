@@ -4,6 +4,7 @@
 //! which on a field site may be never. A wrong time puts the sun in the wrong place, so a clock is believed only while
 //! nothing speaks against it, and where it jumped the day that was being learned is thrown away.
 
+use std::fmt;
 use std::time::Duration;
 
 use protocol::Uptime;
@@ -58,6 +59,17 @@ pub enum Doubt {
     Behind(Seconds),
     /// The panel gave power while the sun, by this clock, was far below the horizon.
     SunAtNight,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("there is no clock"),
+            Self::Unset => f.write_str("the clock shows a date before this software"),
+            Self::Behind(by) => write!(f, "the clock is {by} behind what it showed before"),
+            Self::SunAtNight => f.write_str("the panel gives power at what the clock says is night"),
+        }
+    }
 }
 
 /// What came of asking the clock.

@@ -50,6 +50,20 @@ impl Doing {
     }
 }
 
+/// What the learned load is made of, at the battery's side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parts {
+    /// What is always on: network switch, charger.
+    pub always: Power,
+    /// A node that is up and idle, its converter included.
+    pub node: Power,
+    /// What all processors of a node add when they are busy.
+    pub busy: Power,
+}
+
+/// No board that runs takes less than this (a Zero: 0.6 W at 5 V).
+const NODE_LEAST: f64 = 0.5;
+
 /// What the load is made of, as learned by night.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LoadModel {
@@ -124,6 +138,17 @@ impl LoadModel {
         Estimate {
             power: Power::from_watts(dot(&self.watts, &features).max(0.0)),
             spread: Power::from_watts(libm::sqrt(variance)),
+        }
+    }
+
+    /// What the sum is made of. Parts that were never seen apart (nobody was ever off) are told apart by what was believed
+    /// at first.
+    pub fn parts(&self) -> Parts {
+        let [always, node, busy] = self.watts;
+        Parts {
+            always: Power::from_watts(always.max(0.0)),
+            node: Power::from_watts(node.max(NODE_LEAST)),
+            busy: Power::from_watts(busy.max(0.0)),
         }
     }
 

@@ -21,21 +21,24 @@ mod outlook;
 mod profile;
 mod rise;
 mod site;
+mod skies;
 pub mod sun;
 pub mod survival;
 
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::Duration;
 
-use protocol::{Energy, Power, Uptime};
+use protocol::{Energy, Power, Seconds, Uptime};
 
 pub use band::{Band, Chance};
 pub use clock::{Doubt, WallClock};
 pub use inference::Estimate;
 pub use learned::Learned;
 pub use site::{Site, SiteError};
+pub use skies::{SKIES, Skies, Slot};
 pub use sun::{Angle, Plane};
 pub use survival::{Prospect, Store};
 
@@ -72,6 +75,8 @@ const RISE_SPREAD: Duration = Duration::from_mins(5);
 const AFTER_RISE: Duration = Duration::from_hours(2);
 /// Where no sunrise is known, this long a night is assumed.
 const NIGHT_MAX: Duration = Duration::from_hours(26);
+/// The sky gives a panel nothing while the sun is so far below the horizon (the end of civil twilight).
+const DARK: Angle = Angle::from_degrees(-6.0);
 /// A surplus lasts at least this long.
 const SURPLUS_MIN: Duration = Duration::from_mins(30);
 
@@ -113,6 +118,22 @@ pub enum Confidence {
     },
     /// The panel's label is not known, and no light was seen on it yet: no energy is promised.
     NoPanel,
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measured { days } => write!(f, "errors measured on {days} days here"),
+            Self::Learning { days } => write!(f, "{days} days seen so far: the band is still wide"),
+            Self::BySunrise { doubt, since } => {
+                write!(f, "the sunrise seen {} ago, because {doubt}", Seconds::from(*since))
+            }
+            Self::NoTime { doubt } => {
+                write!(f, "nothing: {doubt}, and no sunrise was seen yet: no energy is promised")
+            }
+            Self::NoPanel => f.write_str("nothing: the panel's power is not known yet"),
+        }
+    }
 }
 
 /// When the sun rises next.
@@ -413,6 +434,23 @@ impl Forecast {
         let until =
             self.next_sunrise(now).map_or(now + NIGHT_MAX, |rise| rise.at + rise.give_or_take + AFTER_RISE);
         self.prospect(now, store, load, until)
+    }
+
+    /// What the panel may give in stretches of time from now on; `None` where no energy can be promised at any hour.
+    pub fn skies(&self, now: Uptime, lengths: &[Duration]) -> Option<Skies> {
+        self.profile.scale()?;
+        Some(self.outlook(self.course(now)?).skies(lengths))
+    }
+
+    /// The number of the present solar day, which begins at midnight by the sun; `None` where nobody knows.
+    pub fn day(&self, now: Uptime) -> Option<i64> {
+        self.course(now).map(|course| course.at(Duration::ZERO).day)
+    }
+
+    /// Whether it is night by a clock that is believed; `None` without one.
+    pub fn is_dark(&self, now: Uptime) -> Option<bool> {
+        let wall = self.clock.wall(now)?;
+        Some(sun::Sun::at(self.site.latitude(), self.site.longitude(), wall).elevation() < DARK)
     }
 
     /// What the forecast rests on.

@@ -20,7 +20,7 @@ pub(super) const STEP: Duration = Duration::from_mins(10);
 /// Beyond a week nothing is foretold, and no energy counted.
 pub(super) const HORIZON_MAX: Duration = Duration::from_hours(7 * 24);
 /// How alike the errors of two days in a row are.
-const ERRORS_ALIKE: f64 = 0.4;
+pub(super) const ERRORS_ALIKE: f64 = 0.4;
 /// A day is foretold from what was seen of it once so many half-hours were.
 const BEGUN: f64 = 2.0;
 
@@ -56,11 +56,11 @@ pub(super) struct Foretold {
 }
 
 /// A day's part as it is added up.
-struct Part {
-    day: i64,
+pub(super) struct Part {
+    pub(super) day: i64,
     level: Level,
     horizon: Horizon,
-    clear: f64,
+    pub(super) clear: f64,
     /// Sum of squares of the steps' clear energy: how many steps count.
     squares: f64,
     /// Clear energy, weighted by how much the present sky still says of it.
@@ -120,23 +120,25 @@ impl Outlook<'_> {
         parts.first().map_or(Power::ZERO, |part| self.part_band(part).best / STEP)
     }
 
-    fn add(&self, parts: &mut Vec<Part>, today: i64, walked: Duration, step: Duration) {
+    /// Adds a step to its day's part; returns what a clear sky gives in it, in watt-hours.
+    pub(super) fn add(&self, parts: &mut Vec<Part>, today: i64, walked: Duration, step: Duration) -> f64 {
         let middle = walked + step / 2;
         let moment = self.course.at(middle);
         let clear = self.profile.clear(moment.sun.hour_angle(), moment.sun.clear_on(self.plane)) * step;
         let clear = clear.watt_hours();
         if clear <= 0.0 {
-            return;
+            return 0.0;
         }
         if parts.last().is_none_or(|part| part.day != moment.day) {
             parts.push(self.begin(today, moment.day));
         }
-        let Some(part) = parts.last_mut() else { return };
+        let Some(part) = parts.last_mut() else { return clear };
         part.clear += clear;
         part.squares += clear * clear;
         if part.day == today {
             part.fading += clear * libm::exp(-middle.as_secs_f64() / FADE.as_secs_f64());
         }
+        clear
     }
 
     fn begin(&self, today: i64, day: i64) -> Part {
@@ -163,7 +165,7 @@ impl Outlook<'_> {
         part.level.mean / self.clouds.mean()
     }
 
-    fn part_band(&self, part: &Part) -> Band<Energy> {
+    pub(super) fn part_band(&self, part: &Part) -> Band<Energy> {
         let over = self.over(part);
         let spread = libm::sqrt(over.variance);
         let [low, best, high] = self.errors.band(part.horizon, self.against_mean(part));

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::clock::Timestamp;
 use super::Entry;
-use crate::core::{Kept, KnownNode, Record};
+use crate::core::{Kept, KeptBudget, KnownNode, Record};
 
 /// The version of the tables, kept as `SQLite`'s `user_version`.
 const TABLES_VERSION: i64 = 1;
@@ -29,6 +29,9 @@ const TABLES: &str = "
     );
     CREATE INDEX record_node ON record (node, id);
 ";
+
+/// Came after the others and stands beside them: an older program does not miss it, and leaves it as it is.
+const LEARNED: &str = "CREATE TABLE IF NOT EXISTS supply (name TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID;";
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -125,10 +128,12 @@ impl Store {
             }
             _ => return Err(Attempt::Newer(found)),
         }
+        connection.execute_batch(LEARNED)?;
         Ok(Self { connection, rows_max, unpruned: PRUNE_EVERY })
     }
 
-    /// What an earlier life left behind. A node whose row cannot be read is forgotten: it will call again.
+    /// What an earlier life left behind. A node whose row cannot be read is forgotten: it will call again. A supply whose
+    /// row cannot be read is learned anew.
     pub(super) fn kept(&self) -> rusqlite::Result<Kept> {
         let term: Option<i64> = self
             .connection
@@ -140,7 +145,21 @@ impl Store {
             .filter_map(|row| row.ok().and_then(|text| serde_json::from_str(&text).ok()))
             .collect();
         let term = term.and_then(|term| u64::try_from(term).ok()).unwrap_or(0);
-        Ok(Kept { term: Term(term), nodes })
+        let mut rows = self.connection.prepare("SELECT learned FROM supply ORDER BY name")?;
+        let budgets = rows
+            .query_map([], |row| row.get::<_, String>(0))?
+            .filter_map(|row| row.ok().and_then(|text| serde_json::from_str(&text).ok()))
+            .collect();
+        Ok(Kept { term: Term(term), nodes, budgets })
+    }
+
+    pub(super) fn keep(&mut self, budget: &KeptBudget) -> rusqlite::Result<()> {
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO supply (name, learned) VALUES (?1, ?2)",
+                params![budget.supply.as_str(), json(budget)?],
+            )
+            .map(drop)
     }
 
     pub(super) fn save_term(&mut self, term: Term) -> rusqlite::Result<()> {

@@ -12,35 +12,30 @@
 //! - **Waking**: parked nodes one at a time, on a level that holds and not on an edge, when the panel gives more than
 //!   one more board takes, through a node that has a switch for it.
 //! - **Supply unknown**: nobody is ordered to spend more.
+//! - **With a forecast** ([`super::budget`]): `Throttle` and `Shed` follow the plan ([`schedule`]) instead of thresholds, one
+//!   rung of one node at a time all the same; thresholds stay what drains and halts in need. Every node has an order
+//!   then, also to `Normal`: it tells the node that a plan is in force.
 //!
 //! Ties are broken by shed order and then by name; the same events give the same plans.
 
-use std::collections::BTreeMap;
+mod crossing;
+pub(crate) mod ladder;
+pub(crate) mod schedule;
+mod turn;
+
 use std::time::Duration;
 
 use protocol::{NodeName, OrderReason, Seconds, Soc, Stage, SupplyName, Uptime};
 
+pub(crate) use crossing::Crossings;
+pub(crate) use turn::{Turn, outlook, turns};
+
+use super::budget::Budgets;
 use super::fleet::{Fleet, Node};
-use super::liveness::Liveness;
 use super::orders::Orders;
 use super::pace::Paces;
-use super::settings::{PlanSettings, Settings, Thresholds};
+use super::settings::Settings;
 use super::supply::{self, Estimate};
-use super::view::Outlook;
-
-/// Since when a node's thresholds have been crossed: a crossing counts only once it held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Crossing {
-    /// Since when it should save more.
-    save: Option<Uptime>,
-    /// Since when it might leave this stage.
-    spend: Option<(Stage, Uptime)>,
-    /// Since when it might be woken.
-    wake: Option<Uptime>,
-}
-
-/// All nodes' crossings. The planner's only memory of its own; it is an argument, like everything else.
-pub(crate) type Crossings = BTreeMap<NodeName, Crossing>;
 
 /// What the planner looks at.
 #[derive(Clone, Copy)]
@@ -49,6 +44,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) orders: &'a Orders,
     pub(crate) paces: &'a Paces,
     pub(crate) settings: &'a Settings,
+    pub(crate) budgets: &'a Budgets,
     pub(crate) now: Uptime,
 }
 
@@ -76,123 +72,6 @@ pub(crate) enum Change {
     Wake { through: NodeName, soc: Soc, level: Soc },
 }
 
-/// Where one node's thresholds are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Turn {
-    /// From 1, who sheds first.
-    pub(crate) place: u8,
-    /// How many take turns.
-    pub(crate) of: u8,
-    thresholds: Thresholds,
-    lead: f64,
-    time_lead: Duration,
-}
-
-impl Turn {
-    /// The turn of a node at a place among so many.
-    pub(crate) fn new(place: usize, of: usize, thresholds: Thresholds, plan: &PlanSettings) -> Self {
-        let after = of.saturating_sub(place) as f64;
-        let span = of.saturating_sub(1).max(1) as f64;
-        let step = plan.stagger_points.min(plan.stagger_points_max / span);
-        Self {
-            place: u8::try_from(place).unwrap_or(u8::MAX),
-            of: u8::try_from(of).unwrap_or(u8::MAX),
-            thresholds,
-            lead: plan.lead_points + step * after,
-            time_lead: plan.lead_time
-                + plan.stagger_time * u32::try_from(of.saturating_sub(place)).unwrap_or(0),
-        }
-    }
-
-    /// Below which state of charge this node enters a stage.
-    pub(crate) fn enter(&self, stage: Stage) -> Option<Soc> {
-        self.thresholds.enter(stage).map(|soc| soc.plus_points(self.lead))
-    }
-
-    /// Above which state of charge this node leaves a stage.
-    pub(crate) fn leave(&self, stage: Stage) -> Option<Soc> {
-        self.thresholds.leave(stage).map(|soc| soc.plus_points(self.lead))
-    }
-
-    /// Above which state of charge this node is woken.
-    pub(crate) fn wake(&self) -> Soc {
-        self.thresholds.wake_soc.plus_points(self.lead)
-    }
-
-    /// The most careful stage that the supply asks of this node, and why; `None` for `Normal`.
-    fn asked(&self, estimate: &Estimate) -> Option<(Stage, OrderReason)> {
-        let (place, of) = (self.place, self.of);
-        let by_soc = estimate.soc_low().and_then(|soc| {
-            let stage =
-                Stage::ALL.iter().rev().find(|stage| self.enter(**stage).is_some_and(|low| soc < low))?;
-            let stage = match (*stage, estimate.charging()) {
-                // While the panel gives more than the load takes, there is no need to throttle yet ...
-                (Stage::Throttle, Some(true)) => return None,
-                // ... nor to switch anybody off: a node that the returning sun woke would halt and be woken for ever.
-                (Stage::Halt, Some(true)) => Stage::Drain,
-                (stage, _) => stage,
-            };
-            let threshold = self.enter(stage)?;
-            Some((stage, OrderReason::SupplyLow { soc, threshold, place, of }))
-        });
-        let threshold = self.thresholds.drain_time_to_empty + self.time_lead;
-        let by_time = estimate.energy.time_to_empty.and_then(|band| {
-            (Duration::from(band.low) < threshold).then(|| {
-                let time_to_empty = band.low;
-                let threshold = Seconds::from(threshold);
-                (Stage::Drain, OrderReason::SupplyShort { time_to_empty, threshold, place, of })
-            })
-        });
-        match (by_soc, by_time) {
-            (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
-            (a, b) => a.or(b),
-        }
-    }
-
-    /// Whether the supply lets this node leave a stage.
-    fn may_leave(&self, stage: Stage, estimate: &Estimate) -> bool {
-        let soc_high = match (estimate.soc_low(), self.leave(stage)) {
-            (Some(soc), Some(leave)) => soc >= leave,
-            _ => false,
-        };
-        // A supply without a current sensor cannot say that it charges; its charge level alone must do.
-        let charge_ok = !needs_charging(stage) || estimate.charging().unwrap_or(true);
-        soc_high && charge_ok && self.asked(estimate).is_none_or(|(asked, _)| asked < stage)
-    }
-
-    /// Whether the supply carries this node being woken.
-    pub(crate) fn may_wake(&self, estimate: &Estimate, plan: &PlanSettings) -> bool {
-        let soc_high = estimate.soc_low().is_some_and(|soc| soc >= self.wake());
-        let voltage_high = estimate.energy.voltage.is_some_and(|volts| volts >= self.thresholds.wake_voltage);
-        let surplus = estimate.energy.current.is_none_or(|current| -current >= plan.wake_surplus);
-        soc_high && voltage_high && surplus
-    }
-}
-
-/// From `Shed` on, a stage is left only while the panel gives more than the load takes.
-pub(crate) const fn needs_charging(stage: Stage) -> bool {
-    matches!(stage, Stage::Shed | Stage::Drain | Stage::Halt)
-}
-
-/// The turns of a supply's nodes, in the order in which they shed.
-pub(crate) fn turns<'a>(fleet: &'a Fleet, supply: &SupplyName, settings: &Settings) -> Vec<(&'a Node, Turn)> {
-    let members = fleet.turns(supply);
-    let (of, thresholds) = (members.len(), settings.supply(supply).thresholds());
-    let turn = |index: usize| Turn::new(index + 1, of, thresholds, &settings.plan);
-    members.into_iter().enumerate().map(|(index, node)| (node, turn(index))).collect()
-}
-
-/// What `why` says of a node's next thresholds.
-pub(crate) fn outlook(node: &Node, ordered: Stage, turn: &Turn) -> Outlook {
-    let now_at = ordered.max(node.supply_floor());
-    let parked = node.liveness() == Liveness::Parked;
-    Outlook {
-        save_below: (now_at != Stage::Halt && !parked).then(|| turn.enter(now_at.climb())).flatten(),
-        spend_above: if parked { Some(turn.wake()) } else { turn.leave(now_at) },
-        needs_charging: parked || needs_charging(now_at),
-    }
-}
-
 /// Steps of which the first that the veto lets pass is taken.
 pub(crate) type Choice = Vec<Step>;
 
@@ -202,42 +81,15 @@ pub(crate) fn plan(scene: Scene<'_>, before: &Crossings) -> (Vec<Choice>, Crossi
     let mut crossings = Crossings::new();
     for supply in scene.fleet.supplies() {
         let estimate = supply::estimate(scene.fleet, &supply, &scene.settings.plan, scene.now);
-        let turns = turns(scene.fleet, &supply, scene.settings);
+        let turns = turns(scene, &supply);
         for (node, turn) in &turns {
             let old = before.get(&node.name).copied().unwrap_or_default();
-            crossings.insert(node.name.clone(), crossing(scene, node, turn, estimate.as_ref(), old));
+            crossings.insert(node.name.clone(), old.renewed(scene, node, turn, estimate.as_ref()));
         }
         let supply_plan = SupplyPlan { scene, supply: &supply, turns, estimate: estimate.as_ref() };
         supply_plan.choose(&crossings, &mut choices);
     }
     (choices, crossings)
-}
-
-/// Brings a node's crossings up to date.
-fn crossing(
-    scene: Scene<'_>,
-    node: &Node,
-    turn: &Turn,
-    estimate: Option<&Estimate>,
-    old: Crossing,
-) -> Crossing {
-    let Some(estimate) = estimate else { return Crossing::default() };
-    let ordered = scene.orders.stage(&node.name);
-    let held_at = ordered.max(node.floor());
-    let since = |old: Option<Uptime>, holds: bool| holds.then(|| old.unwrap_or(scene.now));
-    let spend_since = old.spend.filter(|(stage, _)| *stage == ordered).map(|(_, at)| at);
-    let asked = turn.asked(estimate).map_or(Stage::Normal, |(stage, _)| stage);
-    Crossing {
-        save: since(old.save, asked > held_at),
-        spend: since(spend_since, estimate.known && turn.may_leave(ordered, estimate))
-            .map(|at| (ordered, at)),
-        wake: since(
-            old.wake,
-            estimate.known
-                && node.liveness() == Liveness::Parked
-                && turn.may_wake(estimate, &scene.settings.plan),
-        ),
-    }
 }
 
 /// One supply's share of a plan.
@@ -251,7 +103,8 @@ struct SupplyPlan<'a> {
 impl SupplyPlan<'_> {
     /// First what holds and saves; only when nothing has to, what spends.
     fn choose(&self, crossings: &Crossings, choices: &mut Vec<Choice>) {
-        let (holds, save) = (self.holds(), self.save(crossings));
+        let (mut holds, save) = (self.holds(), self.save(crossings));
+        holds.extend(self.tellings());
         if holds.is_empty() && save.is_empty() {
             let wake = self.wake(crossings);
             choices.push(wake.map_or_else(|| self.spend(crossings), |step| vec![step]));
@@ -284,6 +137,22 @@ impl SupplyPlan<'_> {
             .collect()
     }
 
+    /// With a plan, every node knows that there is one: also those that may run everything.
+    fn tellings(&self) -> Vec<Step> {
+        let untold = |node: &Node| {
+            self.scene.orders.get(&node.name).is_none_or(|standing| {
+                standing.stage == Stage::Normal && !standing.reason.is_by_forecast()
+            })
+        };
+        let telling = |(node, turn): &(&Node, Turn)| {
+            let goal = turn.goal.as_ref().filter(|_| self.estimate.is_some_and(|estimate| estimate.known))?;
+            let free = node.reachable() && node.floor() == Stage::Normal && untold(node);
+            let change = Change::Hold { at: Stage::Normal, reason: goal.reason.clone() };
+            free.then(|| self.step(node, change))
+        };
+        self.turns.iter().filter_map(telling).collect()
+    }
+
     /// Who may save next: who is least careful so far first, and among those whose turn is first.
     fn save(&self, crossings: &Crossings) -> Choice {
         let plan = &self.scene.settings.plan;
@@ -303,7 +172,7 @@ impl SupplyPlan<'_> {
             .collect();
         candidates.sort_by_key(|(at, _, turn, _)| (*at, turn.place));
         let step = |(at, node, turn, reason): (Stage, &&Node, &Turn, OrderReason)| {
-            let to = at.climb();
+            let to = turn.next_rung(at);
             let reason = turn.asked_for(to, estimate).unwrap_or(reason);
             self.step(node, Change::Save { to, reason })
         };
@@ -330,8 +199,9 @@ impl SupplyPlan<'_> {
             })
             .collect();
         candidates.sort_by_key(|(ordered, _, turn)| std::cmp::Reverse((*ordered, turn.place)));
-        let step = |(ordered, node, _): (Stage, &&Node, &Turn)| {
-            self.step(node, Change::Spend { to: ordered.descend(), reason: OrderReason::EnoughEnergy })
+        let step = |(ordered, node, turn): (Stage, &&Node, &Turn)| {
+            let reason = turn.goal.as_ref().map_or(OrderReason::EnoughEnergy, |goal| goal.reason.clone());
+            self.step(node, Change::Spend { to: ordered.descend(), reason })
         };
         candidates.into_iter().map(step).collect()
     }
@@ -379,6 +249,9 @@ impl SupplyPlan<'_> {
         if let Some(reason) = turn.asked_for(at, estimate) {
             return reason;
         }
+        if let Some(goal) = &turn.goal {
+            return goal.reason.clone();
+        }
         let next = self
             .turns
             .iter()
@@ -393,31 +266,21 @@ impl SupplyPlan<'_> {
     }
 }
 
-impl Turn {
-    /// The reason for being at a stage, if the supply asks for at least that.
-    fn asked_for(&self, stage: Stage, estimate: &Estimate) -> Option<OrderReason> {
-        let (asked, reason) = self.asked(estimate)?;
-        if asked < stage {
-            return None;
-        }
-        match reason {
-            // Quote the threshold of the stage that is ordered, not that of the last one asked for.
-            OrderReason::SupplyLow { soc, place, of, .. } => {
-                let threshold = self.enter(stage)?;
-                (soc < threshold).then_some(OrderReason::SupplyLow { soc, threshold, place, of })
-            }
-            other => Some(other),
-        }
-    }
-}
-
 /// The reason to give with a renewed order.
 pub(crate) fn renewal_reason(scene: Scene<'_>, name: &NodeName) -> Option<OrderReason> {
     let node = scene.fleet.get(name)?;
+    let standing = scene.orders.get(name)?;
     let estimate = supply::estimate(scene.fleet, &node.supply, &scene.settings.plan, scene.now);
-    let turns = turns(scene.fleet, &node.supply, scene.settings);
-    let at = scene.orders.stage(name);
-    let turn = turns.iter().find(|(member, _)| member.name == *name).map(|(_, turn)| *turn)?;
+    let turns = turns(scene, &node.supply);
+    let turn = turns.iter().find(|(member, _)| member.name == *name).map(|(_, turn)| turn.clone())?;
+    let known = estimate.as_ref().is_some_and(|estimate| estimate.known);
+    if standing.stage == Stage::Normal {
+        // A plan that is no more must not go on letting the node stretch its energy.
+        return match turn.goal.filter(|_| known) {
+            Some(goal) => Some(goal.reason),
+            None => standing.reason.is_by_forecast().then_some(OrderReason::EnoughEnergy),
+        };
+    }
     let supply_plan = SupplyPlan { scene, supply: &node.supply, turns, estimate: estimate.as_ref() };
-    (at > Stage::Normal).then(|| supply_plan.standing_reason(node, &turn, at))
+    Some(supply_plan.standing_reason(node, &turn, standing.stage))
 }

@@ -1,0 +1,334 @@
+//! Which level the fleet should be at: the best plan over days of a sky that is not known.
+//!
+//! Stochastic dynamic programming, backwards from the end of the outlook. The state is (time, charge, sky of the day);
+//! the choice is a level of the [`super::ladder`]; the day's sky goes over into the next day's as [`Skies`] says. A step
+//! earns the level's worth, and pays for standing below the reserve. Below the nodes' own floors there is no choice:
+//! they drain and halt by themselves, and the plan knows that. What is left at the end is worth what energy is worth on
+//! this site: the worth per watt at the level that the sun carries.
+//!
+//! One solution is a table of (48 steps x 3 skies x 48 charges), each the best of at most [`LATER_LEVELS`] levels: about
+//! half a millisecond on a PC. Arithmetic only: the same on every platform.
+
+use std::time::Duration;
+
+use protocol::{Energy, Power, Soc, Stage};
+
+use super::ladder::{Ladder, Point};
+use crate::core::forecast::{SKIES, Skies, Slot};
+
+/// Steps of the charge, from [`LOWEST`] to full.
+const GRID: usize = 48;
+/// A battery that is as good as full still takes a little.
+const FULL: f64 = 1.02;
+/// Points of charge below the last floor down to which a course is followed.
+const LOWEST: f64 = 6.0;
+/// So many levels are weighed in later steps; in the first all are.
+const LATER_LEVELS: usize = 14;
+/// A point under the reserve for an hour costs this part of an hour of all work that is not critical.
+const UNDER_RESERVE: f64 = 0.1;
+/// An hour in which all nodes had to halt costs so many in which everything runs: they come back one by one, much later.
+const HALTED: f64 = 4.0;
+/// What energy is worth at the end where the sun brings more than all take, as part of the first rung's worth.
+const WORTH_IN_PLENTY: f64 = 0.1;
+
+/// A battery, as far as a plan goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Store {
+    /// What it holds when it is full.
+    pub(crate) capacity: Energy,
+    /// The part of what is charged that can be drawn again.
+    pub(crate) efficiency: f64,
+    /// How steeply it takes less as it fills: the greatest charge, in capacities an hour, for each part that is missing.
+    pub(crate) acceptance: f64,
+}
+
+impl Store {
+    /// What flows into the battery, in watts, at a charge where the panel leaves so much over; negative out of it.
+    fn flow(&self, soc: f64, net: f64) -> f64 {
+        if net <= 0.0 {
+            return net;
+        }
+        let taken = (FULL - soc).max(0.0) * self.acceptance * self.capacity.watt_hours();
+        net.min(taken) * self.efficiency
+    }
+
+    /// The charge after a time of sun and load.
+    pub(crate) fn after(&self, soc: Soc, sun: Power, load: Power, time: Duration) -> Soc {
+        let flow = Power::from_watts(self.flow(soc.fraction(), (sun - load).watts()));
+        let part = (flow * time).watt_hours() / self.capacity.watt_hours().max(1.0);
+        Soc::from_fraction(soc.fraction() + part)
+    }
+}
+
+/// What is to be planned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Problem<'a> {
+    /// The sun to come.
+    pub(crate) skies: &'a Skies,
+    /// The battery.
+    pub(crate) store: Store,
+    /// The levels.
+    pub(crate) ladder: &'a Ladder,
+    /// What is on at every level.
+    pub(crate) always: Power,
+    /// Below each of these charges no node is less careful than the stage; deeper stages at lower charges.
+    pub(crate) floors: &'a [(Soc, Stage)],
+    /// What is kept back.
+    pub(crate) reserve: Soc,
+}
+
+/// The solution.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Schedule {
+    /// Of each level now: what can be expected of the whole time if the first step is spent there.
+    pub(crate) values: Vec<f64>,
+    /// Worth of an hour at each level now.
+    pub(crate) worths: Vec<f64>,
+    lowest: f64,
+    /// The best level of each (step, sky, charge).
+    best: Vec<u16>,
+}
+
+/// The fleet's points at each floor.
+struct Tables {
+    /// For each floor from none to the last: the charge below which it holds, and the levels' watts and worths.
+    floors: Vec<(f64, Vec<(f64, f64)>)>,
+}
+
+impl Tables {
+    fn new(problem: &Problem<'_>) -> Self {
+        let pairs = |least| {
+            let pair = |point: &Point| ((point.power + problem.always).watts(), point.worth);
+            problem.ladder.points(least).iter().map(pair).collect::<Vec<_>>()
+        };
+        let mut floors = vec![(f64::INFINITY, pairs(Stage::Normal))];
+        floors.extend(problem.floors.iter().map(|(soc, stage)| (soc.fraction(), pairs(*stage))));
+        Self { floors }
+    }
+
+    /// The levels as they are at a charge.
+    fn at(&self, soc: f64) -> &[(f64, f64)] {
+        let deepest = self.floors.iter().rev().find(|(below, _)| soc < *below);
+        deepest.map_or(&[], |(_, levels)| levels)
+    }
+
+    fn free(&self) -> &[(f64, f64)] {
+        self.at(1.0)
+    }
+}
+
+/// What follows of a step.
+struct Steps<'a> {
+    problem: &'a Problem<'a>,
+    capacity: f64,
+    lowest: f64,
+    reserve: f64,
+    /// Below this all have halted.
+    halt: f64,
+    /// Worth of an hour in which everything runs, and in which only what is critical does not.
+    full: f64,
+    spare: f64,
+}
+
+impl Steps<'_> {
+    fn charge(&self, index: usize) -> f64 {
+        self.lowest + (1.0 - self.lowest) * index as f64 / (GRID - 1) as f64
+    }
+
+    /// The charge after some hours of sun and load.
+    fn after(&self, soc: f64, sun: f64, load: f64, hours: f64) -> f64 {
+        let flow = self.problem.store.flow(soc, sun - load);
+        (soc + flow * hours / self.capacity).clamp(self.lowest, 1.0)
+    }
+
+    /// What standing at a charge costs an hour.
+    fn cost(&self, soc: f64) -> f64 {
+        let under = (self.reserve - soc).max(0.0) * 100.0 * UNDER_RESERVE * self.spare;
+        under + if soc < self.halt { HALTED * self.full } else { 0.0 }
+    }
+
+    /// A value between the points of the grid.
+    fn between(&self, values: &[f64], soc: f64) -> f64 {
+        let place = (soc - self.lowest) / (1.0 - self.lowest) * (GRID - 1) as f64;
+        let under = (place.max(0.0) as usize).min(GRID - 2);
+        let part = place - under as f64;
+        match values.get(under..under + 2) {
+            Some([low, high]) => low + (high - low) * part,
+            _ => 0.0,
+        }
+    }
+
+    fn value(&self, soc: f64, sun: f64, (load, worth): (f64, f64), hours: f64, later: &[f64]) -> f64 {
+        let after = self.after(soc, sun, load, hours);
+        (worth - self.cost(after)) * hours + self.between(later, after)
+    }
+}
+
+fn hours(slot: &Slot) -> f64 {
+    slot.length.as_secs_f64() / 3600.0
+}
+
+impl Schedule {
+    /// Solves for the present charge.
+    pub(crate) fn solve(problem: &Problem<'_>, soc: Soc) -> Self {
+        let tables = Tables::new(problem);
+        let halt = problem.floors.iter().find(|(_, stage)| *stage == Stage::Halt);
+        let halt = halt.map_or(0.0, |(soc, _)| soc.fraction());
+        let worth = |levels: &[(f64, f64)]| levels.first().map_or(0.0, |(_, worth)| *worth);
+        let full = worth(tables.free());
+        let critical = problem.ladder.points(Stage::Drain).first().map_or(0.0, |point| point.worth);
+        let steps = Steps {
+            problem,
+            capacity: problem.store.capacity.watt_hours().max(1.0),
+            lowest: (halt - LOWEST / 100.0).max(0.0),
+            reserve: problem.reserve.fraction(),
+            halt,
+            full,
+            spare: full - critical,
+        };
+        let some = some_levels(tables.free());
+        let slots = &problem.skies.slots;
+        let mut best = vec![0; slots.len() * SKIES * GRID];
+        let price = end_worth(problem, tables.free());
+        let end = |index| price * (steps.charge(index) - steps.lowest) * steps.capacity;
+        let mut later: [Vec<f64>; SKIES] = std::array::from_fn(|_| (0..GRID).map(end).collect());
+        for (number, slot) in slots.iter().enumerate().rev() {
+            if slots.get(number + 1).is_some_and(|next| next.day != slot.day) {
+                later = mixed(&later, problem.skies.alike);
+            }
+            if number == 0 {
+                let values = first(&steps, &tables, slot, &later, soc);
+                let worths = tables.at(soc.fraction()).iter().map(|(_, worth)| *worth).collect();
+                return Self { values, worths, lowest: steps.lowest, best };
+            }
+            let place = number * SKIES * GRID;
+            let chosen = best.get_mut(place..place + SKIES * GRID).unwrap_or_default();
+            later = step(&steps, &tables, &some, slot, &later, chosen);
+        }
+        let none = vec![0.0; problem.ladder.levels()];
+        Self { values: none.clone(), worths: none, lowest: steps.lowest, best }
+    }
+
+    /// The level to be at in a later step, at the middling sky.
+    pub(crate) fn level(&self, step: usize, soc: Soc) -> usize {
+        let place = (soc.fraction() - self.lowest) / (1.0 - self.lowest) * (GRID - 1) as f64;
+        let index = (libm::round(place.max(0.0)) as usize).min(GRID - 1);
+        self.best.get((step * SKIES + SKIES / 2) * GRID + index).map_or(0, |level| usize::from(*level))
+    }
+
+    /// The best level now, and what it promises.
+    pub(crate) fn best(&self) -> (usize, f64) {
+        let better = |best: (usize, f64), new: (usize, f64)| if new.1 > best.1 { new } else { best };
+        let start = (0, f64::NEG_INFINITY);
+        self.values.iter().copied().enumerate().fold(start, better)
+    }
+}
+
+/// One step back in time.
+fn step(
+    steps: &Steps<'_>,
+    tables: &Tables,
+    some: &[usize],
+    slot: &Slot,
+    later: &[Vec<f64>; SKIES],
+    chosen: &mut [u16],
+) -> [Vec<f64>; SKIES] {
+    let hours = hours(slot);
+    std::array::from_fn(|sky| {
+        let sun = slot.panel.get(sky).map_or(0.0, |power| power.watts());
+        let values = later.get(sky).map_or(&[][..], Vec::as_slice);
+        let best = |index: usize| {
+            let soc = steps.charge(index);
+            let levels = tables.at(soc);
+            let mut best = (0, f64::NEG_INFINITY);
+            for level in some {
+                let Some(pair) = levels.get(*level) else { continue };
+                let value = steps.value(soc, sun, *pair, hours, values);
+                if value > best.1 {
+                    best = (*level, value);
+                }
+            }
+            best
+        };
+        (0..GRID)
+            .map(|index| {
+                let (level, value) = best(index);
+                if let Some(place) = chosen.get_mut(sky * GRID + index) {
+                    *place = u16::try_from(level).unwrap_or(u16::MAX);
+                }
+                value
+            })
+            .collect()
+    })
+}
+
+/// What each level promises now, where today's sky is not known.
+fn first(
+    steps: &Steps<'_>,
+    tables: &Tables,
+    slot: &Slot,
+    later: &[Vec<f64>; SKIES],
+    soc: Soc,
+) -> Vec<f64> {
+    let soc = soc.fraction().max(steps.lowest);
+    let value = |pair: &(f64, f64)| {
+        let under = slot.panel.iter().zip(later);
+        let sum: f64 =
+            under.map(|(sun, later)| steps.value(soc, sun.watts(), *pair, hours(slot), later)).sum();
+        sum / SKIES as f64
+    };
+    tables.at(soc).iter().map(value).collect()
+}
+
+/// Over midnight: the sky stays in its third, or is drawn anew.
+fn mixed(later: &[Vec<f64>; SKIES], alike: f64) -> [Vec<f64>; SKIES] {
+    let mean: Vec<f64> = (0..GRID)
+        .map(|index| later.iter().filter_map(|values| values.get(index)).sum::<f64>() / SKIES as f64)
+        .collect();
+    std::array::from_fn(|sky| {
+        let own = later.get(sky).map_or(&[][..], Vec::as_slice);
+        own.iter().zip(&mean).map(|(own, mean)| alike * own + (1.0 - alike) * mean).collect()
+    })
+}
+
+/// A few levels, spread evenly by what they take.
+fn some_levels(levels: &[(f64, f64)]) -> Vec<usize> {
+    let (Some(most), Some(least)) = (levels.first(), levels.last()) else { return Vec::new() };
+    let last = levels.len() - 1;
+    if last < LATER_LEVELS {
+        return (0..=last).collect();
+    }
+    let mut some = vec![0];
+    for number in 1..LATER_LEVELS - 1 {
+        let wanted = most.0 + (least.0 - most.0) * number as f64 / (LATER_LEVELS - 1) as f64;
+        let level = levels.iter().position(|(watts, _)| *watts <= wanted).unwrap_or(last);
+        if some.last() < Some(&level) {
+            some.push(level);
+        }
+    }
+    if some.last() < Some(&last) {
+        some.push(last);
+    }
+    some
+}
+
+/// What a watt-hour is worth at the end: the worth per watt around the level that the sun carries.
+fn end_worth(problem: &Problem<'_>, levels: &[(f64, f64)]) -> f64 {
+    let time: Duration = problem.skies.slots.iter().map(|slot| slot.length).sum();
+    let middling = problem.skies.energy()[SKIES / 2];
+    if time.is_zero() || levels.len() < 2 {
+        return 0.0;
+    }
+    // About half of what the sun brings goes through the battery.
+    let sun = (middling / time).watts() * f64::midpoint(1.0, problem.store.efficiency);
+    let carried = levels.iter().position(|(watts, _)| *watts <= sun).unwrap_or(levels.len() - 1);
+    let (from, to) = (carried.saturating_sub(2), (carried + 2).min(levels.len() - 1));
+    let price = match (levels.get(from), levels.get(to)) {
+        (Some(more), Some(less)) => (more.1 - less.1) / (more.0 - less.0).max(0.1),
+        _ => 0.0,
+    };
+    if carried == 0 { price * WORTH_IN_PLENTY } else { price }
+}
+
+#[cfg(test)]
+mod tests;
