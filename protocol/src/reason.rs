@@ -229,10 +229,7 @@ impl OrderReason {
     /// Whether the order rests on a forecast of the sun. While such an order is in force, a node stretches its energy by
     /// the plan and not by thresholds of its own that know no sun.
     pub const fn is_by_forecast(&self) -> bool {
-        matches!(
-            self,
-            Self::ForecastCarries { .. } | Self::ForecastShort { .. } | Self::DaysShort { .. }
-        )
+        matches!(self, Self::ForecastCarries { .. } | Self::ForecastShort { .. } | Self::DaysShort { .. })
     }
 }
 
@@ -262,12 +259,18 @@ impl fmt::Display for OrderReason {
             }
             Self::ForecastCarries { chance_permille, reserve, sun_in, level, of } => {
                 let chance = Percent(*chance_permille);
-                write!(f, "with everything on, {chance} chance to stay above {reserve:.0} until the sun is back ")?;
+                write!(
+                    f,
+                    "with everything on, {chance} chance to stay above {reserve:.0} until the sun is back "
+                )?;
                 write!(f, "in {sun_in} (level {level} of {of})")
             }
             Self::ForecastShort { chance_permille, wanted_permille, reserve, sun_in, level, of } => {
                 let (chance, wanted) = (Percent(*chance_permille), Percent(*wanted_permille));
-                write!(f, "if all ran on, {chance} chance to stay above {reserve:.0} until the sun is back in ")?;
+                write!(
+                    f,
+                    "if all ran on, {chance} chance to stay above {reserve:.0} until the sun is back in "
+                )?;
                 write!(f, "{sun_in}; {wanted} wanted (level {level} of {of})")
             }
             Self::DaysShort { sun, load, within, level, of } => {

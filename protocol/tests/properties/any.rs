@@ -115,17 +115,19 @@ fn order_reason() -> impl Strategy<Value = OrderReason> {
         (seconds(), seconds(), places).prop_map(|(time_to_empty, threshold, (place, of))| {
             OrderReason::SupplyShort { time_to_empty, threshold, place, of }
         }),
-        (any::<u16>(), soc(), seconds(), levels()).prop_map(|(chance_permille, reserve, sun_in, (level, of))| {
-            OrderReason::ForecastCarries { chance_permille, reserve, sun_in, level, of }
-        }),
+        (any::<u16>(), soc(), seconds(), levels()).prop_map(
+            |(chance_permille, reserve, sun_in, (level, of))| {
+                OrderReason::ForecastCarries { chance_permille, reserve, sun_in, level, of }
+            }
+        ),
         (any::<[u16; 2]>(), soc(), seconds(), levels()).prop_map(
             |([chance_permille, wanted_permille], reserve, sun_in, (level, of))| {
                 OrderReason::ForecastShort { chance_permille, wanted_permille, reserve, sun_in, level, of }
             }
         ),
-        (energy_amount(), energy_amount(), seconds(), levels()).prop_map(|(sun, load, within, (level, of))| {
-            OrderReason::DaysShort { sun, load, within, level, of }
-        }),
+        (energy_amount(), energy_amount(), seconds(), levels()).prop_map(
+            |(sun, load, within, (level, of))| { OrderReason::DaysShort { sun, load, within, level, of } }
+        ),
     ]
 }
 

@@ -10,8 +10,8 @@ use protocol::{Charge, Current, NodeName, Soc, Stage, SupplyName};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::{Config, Given, LISTEN_DEFAULT, Places};
 use super::site::{SiteTable, site};
+use super::{Config, Given, LISTEN_DEFAULT, Places};
 use crate::core::Settings;
 use crate::core::forecast::Chance;
 use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};

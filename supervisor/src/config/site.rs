@@ -36,7 +36,8 @@ pub(super) fn site(table: &SupplyTable, prove: &Prover<'_>) -> Result<Option<Sit
     let Some(written) = &table.site else { return Ok(None) };
     let (at, written) = (written.span().start, written.get_ref());
     let Some(capacity) = capacity else {
-        let why = "a plan needs the battery's capacity: add capacity = \"70 Ah\" to the [[supply]]".to_owned();
+        let why =
+            "a plan needs the battery's capacity: add capacity = \"70 Ah\" to the [[supply]]".to_owned();
         return Err(prove.site("capacity", at, why));
     };
     let place = place(written, prove)?;
@@ -149,7 +150,10 @@ mod tests {
             (site(&format!("{place}float = \"14.8 V\"")), ["line 8", "site.float", "14.80 V", "14.40 V"]),
             (format!("[supply.site]\n{place}"), ["line 4", "capacity", "70 Ah", "[[supply]]"]),
             ("capacity = \"0 Ah\"".to_owned(), ["line 4", "capacity", "0.0 Ah", "1.0 Ah"]),
-            (site("latitude = 0.39\nlongitude = 9.45\npanle = \"1 W\""), ["panle", "line 8", "unknown", "panel"]),
+            (
+                site("latitude = 0.39\nlongitude = 9.45\npanle = \"1 W\""),
+                ["panle", "line 8", "unknown", "panel"],
+            ),
         ] {
             let error = parse(&text).expect_err(&text);
             for word in words.iter().chain(&["supervisor.toml"]) {

@@ -102,7 +102,9 @@ impl Orders {
     pub(crate) fn due(&self, node: &NodeName, link: LinkId, renew: Duration, now: Uptime) -> bool {
         self.standing.get(node).is_some_and(|standing| match standing.sent {
             None => true,
-            Some(sent) if standing.stage == Stage::Normal && !standing.reason.is_by_forecast() => sent.link != link && standing.answer.is_none(),
+            Some(sent) if standing.stage == Stage::Normal && !standing.reason.is_by_forecast() => {
+                sent.link != link && standing.answer.is_none()
+            }
             Some(sent) => sent.link != link || now.since(sent.at) >= renew,
         })
     }

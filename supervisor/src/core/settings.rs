@@ -377,7 +377,10 @@ mod tests {
             let planned = thresholds.with_plan();
             for stage in &Stage::ALL[1..] {
                 assert!(planned.leave(*stage) > planned.enter(*stage), "{chemistry} {stage} with a plan");
-                assert!(planned.enter(*stage) <= thresholds.enter(*stage), "{chemistry} {stage}: a plan stretches");
+                assert!(
+                    planned.enter(*stage) <= thresholds.enter(*stage),
+                    "{chemistry} {stage}: a plan stretches"
+                );
             }
         }
     }

@@ -1,14 +1,16 @@
 //! The supervisor's process on its node: lives and dies with it, and remembers what it wrote down.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use protocol::{SupervisorMessage, Uptime};
 
 use super::node::Life;
 use super::wire::ConnectionId;
 use super::{Happening, Twin};
-use crate::core::settings::{Chemistry, SupplySettings};
-use crate::core::{Action, Event, Liveness, Record, Settings, Supervisor, What};
+use crate::core::{Action, Event, Liveness, Record, Supervisor, What};
+
+/// The supervisor is told what its node's clock shows this often.
+const CLOCK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A running supervisor.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(super) struct Leader {
     started: Uptime,
     number: u32,
     tick: Option<Uptime>,
+    /// When it was last told what its node's clock shows.
+    told_clock: Option<Uptime>,
 }
 
 impl Leader {
@@ -29,16 +33,15 @@ impl Twin {
     /// The supervisor starts on its node.
     pub(super) fn leader_up(&mut self, life: Life) {
         let Some(node) = self.living(life) else { return };
-        let host = Some(node.plan.name.clone());
-        let supply = SupplySettings { chemistry: Chemistry::Agm, ..SupplySettings::default() };
-        let supplies = BTreeMap::from([(node.plan.config.node.supply.clone(), supply)]);
-        let settings = Settings { host, supplies, ..Settings::default() };
+        let (host, supply) = (node.plan.name.clone(), node.plan.config.node.supply.clone());
+        let settings = self.briefing.settings(host, supply);
         self.leader_lives += 1;
         self.leader = Some(Leader {
             core: Supervisor::resume(settings, self.kept.clone()),
             started: self.now,
             number: self.leader_lives,
             tick: None,
+            told_clock: None,
         });
         self.tell_leader(Event::Tick);
     }
@@ -75,7 +78,10 @@ impl Twin {
         let Some(leader) = self.leader.as_mut().filter(|leader| leader.number == number) else { return };
         if leader.tick == Some(now) {
             leader.tick = None;
-            self.tell_leader(Event::Tick);
+            let clock = leader.told_clock.is_none_or(|told| now.since(told) >= CLOCK_INTERVAL);
+            leader.told_clock = if clock { Some(now) } else { leader.told_clock };
+            let event = if clock { Event::Clock(self.briefing.wall(now)) } else { Event::Tick };
+            self.tell_leader(event);
         }
     }
 

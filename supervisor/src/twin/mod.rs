@@ -21,6 +21,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 mod body;
+mod briefing;
 pub mod chronicle;
 pub mod docker;
 mod field;
@@ -48,6 +49,7 @@ pub use site::{Site, SiteError};
 pub use summary::Summary;
 
 use body::Effect;
+use briefing::Briefing;
 use chronicle::Chronicle;
 use field::Field;
 use leader::Leader;
@@ -69,6 +71,9 @@ pub enum TwinError {
     /// A node's sensor cannot be what its config says.
     #[error(transparent)]
     Sensor(#[from] SettingsError),
+    /// The leader cannot be told where the site is.
+    #[error("the site's place: {0}")]
+    Place(#[from] crate::core::forecast::SiteError),
     /// The table of boards lacks the demo's.
     #[error("no such board is known")]
     Board,
@@ -129,6 +134,7 @@ pub struct Twin {
     field: Field,
     nodes: Vec<Node>,
     leader: Option<Leader>,
+    briefing: Briefing,
     /// What the supervisor wrote down on its node's disk.
     kept: Kept,
     leader_lives: u32,
@@ -148,6 +154,7 @@ impl Twin {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let boards = plan.nodes.iter().map(|node| NodeLoad::new(node.board, node.converter));
         let field = Field::new(&plan.field, boards, random.random());
+        let briefing = Briefing::new(&plan.field, &plan.worth)?;
         let nodes: Vec<Node> = plan
             .nodes
             .into_iter()
@@ -167,6 +174,7 @@ impl Twin {
             nodes,
             supply_was_under: false,
             leader: None,
+            briefing,
             kept: Kept::default(),
             leader_lives: 0,
             connections: BTreeMap::new(),

@@ -71,6 +71,8 @@ pub struct FieldPlan {
     pub first_days: Vec<DayKind>,
     /// Between two steps, at most ten seconds.
     pub step: Duration,
+    /// East positive, where the leader's config names the site so that it plans with the sun; `None` where it does not.
+    pub longitude_degrees: Option<f64>,
 }
 
 /// What goes wrong at a site.
@@ -140,7 +142,7 @@ fn demo_field() -> FieldPlan {
         network: NETWORK,
         seed: 0,
     };
-    FieldPlan { settings, first_days: FIRST_DAYS.to_vec(), step: STEP }
+    FieldPlan { settings, first_days: FIRST_DAYS.to_vec(), step: STEP, longitude_degrees: None }
 }
 
 /// `node-1` to `node-10`; the first two are the masters.

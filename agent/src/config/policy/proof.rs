@@ -423,9 +423,8 @@ mod tests {
 
     #[test]
     fn what_gives_way_with_a_plan_ends_above_drain_and_does_not_flap() {
-        let stretch = |enter, leave| {
-            Some(Stretch { enter: Soc::from_percent(enter), leave: Soc::from_percent(leave) })
-        };
+        let stretch =
+            |enter, leave| Some(Stretch { enter: Soc::from_percent(enter), leave: Soc::from_percent(leave) });
         let (key, text) = refused(|policy, _| policy.with_plan.shed = stretch(44.0, 50.0));
         assert_eq!(key, "policy.with_plan.shed.enter");
         assert!(text.contains("44.0 %") && text.contains("policy.drain.enter.soc = 45.0 %"), "{text}");

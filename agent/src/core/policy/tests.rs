@@ -564,7 +564,11 @@ fn with_a_plan_a_node_stretches_later_and_without_it_at_once_by_its_own_threshol
     assert_eq!(bench.floor(), Stage::Shed);
     bench.by_plan = true;
     bench.live(mins(40));
-    assert_eq!(bench.floor(), Stage::Throttle, "a new plan lets it come back by night; V* still holds Throttle");
+    assert_eq!(
+        bench.floor(),
+        Stage::Throttle,
+        "a new plan lets it come back by night; V* still holds Throttle"
+    );
     bench.set(54.0, 12.45, 2.0);
     bench.live(mins(40));
     assert_eq!(bench.floor(), Stage::Normal);

@@ -104,7 +104,11 @@ impl Accounts {
         day.seen_minutes = day.seen_minutes.saturating_add(u32::try_from(minutes).unwrap_or(0));
         day.panel += seen.panel * seen.time;
         let flowed = seen.drawn.abs() * seen.time;
-        if seen.drawn > Power::ZERO { day.drawn += flowed } else { day.charged += flowed }
+        if seen.drawn > Power::ZERO {
+            day.drawn += flowed
+        } else {
+            day.charged += flowed
+        }
         let scale = seen.scale();
         day.always += seen.always * scale * seen.time;
         for (name, idle, shares) in seen.nodes {
@@ -122,9 +126,10 @@ impl Seen<'_> {
     /// What the learned parts must be multiplied with to be what was measured; 1 while the panel's part is not known.
     fn scale(&self) -> f64 {
         let work = |shares: &Shares| shares.deferrable + shares.standard + shares.critical;
-        let parts = self.nodes.iter().fold(self.always, |sum, (_, idle, shares)| {
-            sum + *idle + self.busy * work(shares)
-        });
+        let parts = self
+            .nodes
+            .iter()
+            .fold(self.always, |sum, (_, idle, shares)| sum + *idle + self.busy * work(shares));
         if self.panel > Power::ZERO || self.drawn <= Power::ZERO || parts <= Power::ZERO {
             return 1.0;
         }
@@ -146,9 +151,16 @@ mod tests {
     fn by_night_the_parts_are_the_measured_load() {
         let mut accounts = Accounts::default();
         let shares = Shares { deferrable: 0.5, standard: 0.2, critical: 0.1 };
-        let nodes = [("pi1".parse().unwrap(), watts(3.0), shares), ("pi2".parse().unwrap(), watts(3.0), shares)];
-        let seen =
-            Seen { time: HOUR, panel: watts(0.0), drawn: watts(18.0), always: watts(6.0), nodes: &nodes, busy: watts(2.5) };
+        let nodes =
+            [("pi1".parse().unwrap(), watts(3.0), shares), ("pi2".parse().unwrap(), watts(3.0), shares)];
+        let seen = Seen {
+            time: HOUR,
+            panel: watts(0.0),
+            drawn: watts(18.0),
+            always: watts(6.0),
+            nodes: &nodes,
+            busy: watts(2.5),
+        };
         accounts.add(1, None, &seen);
         let day = accounts.days().last().unwrap();
         let sum = day.nodes.values().fold(day.always, |sum, node| sum + node.total());

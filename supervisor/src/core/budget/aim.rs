@@ -69,7 +69,14 @@ impl Aim {
         let sun_in = Seconds::from(self.sun_at.since(now));
         if self.stage(node) > Stage::Normal && self.chance < self.wanted {
             let wanted_permille = self.wanted.permille();
-            return OrderReason::ForecastShort { chance_permille, wanted_permille, reserve, sun_in, level, of };
+            return OrderReason::ForecastShort {
+                chance_permille,
+                wanted_permille,
+                reserve,
+                sun_in,
+                level,
+                of,
+            };
         }
         if self.stage(node) > Stage::Normal && self.sun < self.load {
             let (sun, load, within) = (self.sun, self.load, Seconds::from(self.within));
@@ -227,7 +234,12 @@ impl Budget {
                 + worth.deferrable * split.deferrable;
             Point { power, worth }
         };
-        Member { name: node.name.clone(), points: Stage::ALL.map(point), critical, deepest: deepest(node, around) }
+        Member {
+            name: node.name.clone(),
+            points: Stage::ALL.map(point),
+            critical,
+            deepest: deepest(node, around),
+        }
     }
 }
 

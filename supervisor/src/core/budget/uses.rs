@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn stages_that_were_seen_tell_the_classes_apart() {
-        let uses = seen(&[(Stage::Normal, 700), (Stage::Throttle, 400), (Stage::Shed, 200), (Stage::Drain, 200)]);
+        let uses =
+            seen(&[(Stage::Normal, 700), (Stage::Throttle, 400), (Stage::Shed, 200), (Stage::Drain, 200)]);
         let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
         let (normal, throttle) = (uses.split(Stage::Normal), uses.split(Stage::Throttle));
         assert!(near(normal.critical, 0.19) && near(normal.deferrable, 0.5) && near(normal.standard, 0.0));

@@ -134,9 +134,8 @@ impl Ladder {
     /// The same levels with newer estimates of what nodes take and are worth; `None` when it is no longer the same nodes,
     /// or one of them may now, or no longer, be parked.
     pub(crate) fn renewed(&self, members: &[Member]) -> Option<Self> {
-        let same = |a: &Member, b: &Member| {
-            a.name == b.name && a.critical == b.critical && a.deepest == b.deepest
-        };
+        let same =
+            |a: &Member, b: &Member| a.name == b.name && a.critical == b.critical && a.deepest == b.deepest;
         let alike = self.members.len() == members.len()
             && self.members.iter().zip(members).all(|(old, new)| same(old, new));
         alike.then(|| Self { members: members.to_vec(), rungs: self.rungs.clone() })
@@ -144,8 +143,7 @@ impl Ladder {
 
     /// What each level takes and is worth, where no node may be less careful than `least`.
     pub(crate) fn points(&self, least: Stage) -> Vec<Point> {
-        let start =
-            self.members.iter().fold(Point::default(), |sum, member| sum.plus(member.at(least)));
+        let start = self.members.iter().fold(Point::default(), |sum, member| sum.plus(member.at(least)));
         let mut stages = vec![least; self.members.len()];
         let mut points = vec![start];
         let mut sum = start;

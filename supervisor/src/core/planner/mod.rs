@@ -140,9 +140,10 @@ impl SupplyPlan<'_> {
     /// With a plan, every node knows that there is one: also those that may run everything.
     fn tellings(&self) -> Vec<Step> {
         let untold = |node: &Node| {
-            self.scene.orders.get(&node.name).is_none_or(|standing| {
-                standing.stage == Stage::Normal && !standing.reason.is_by_forecast()
-            })
+            self.scene
+                .orders
+                .get(&node.name)
+                .is_none_or(|standing| standing.stage == Stage::Normal && !standing.reason.is_by_forecast())
         };
         let telling = |(node, turn): &(&Node, Turn)| {
             let goal = turn.goal.as_ref().filter(|_| self.estimate.is_some_and(|estimate| estimate.known))?;

@@ -263,13 +263,7 @@ fn step(
 }
 
 /// What each level promises now, where today's sky is not known.
-fn first(
-    steps: &Steps<'_>,
-    tables: &Tables,
-    slot: &Slot,
-    later: &[Vec<f64>; SKIES],
-    soc: Soc,
-) -> Vec<f64> {
+fn first(steps: &Steps<'_>, tables: &Tables, slot: &Slot, later: &[Vec<f64>; SKIES], soc: Soc) -> Vec<f64> {
     let soc = soc.fraction().max(steps.lowest);
     let value = |pair: &(f64, f64)| {
         let under = slot.panel.iter().zip(later);

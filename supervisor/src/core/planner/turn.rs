@@ -149,8 +149,7 @@ impl Turn {
         };
         // A supply without a current sensor cannot say that it charges; its charge level alone must do. And a plan that
         // lets a node off by night knows when the sun is back.
-        let charge_ok =
-            self.goal.is_some() || !needs_charging(stage) || estimate.charging().unwrap_or(true);
+        let charge_ok = self.goal.is_some() || !needs_charging(stage) || estimate.charging().unwrap_or(true);
         soc_high && charge_ok && self.asked(estimate).is_none_or(|(asked, _)| asked < stage)
     }
 
@@ -189,10 +188,13 @@ pub(crate) fn turns<'a>(scene: Scene<'a>, supply: &SupplyName) -> Vec<(&'a Node,
             reason: aim.reason(&node.name, scene.now),
             by_order: node.supply_floor() < Stage::Halt,
         });
-        (node, match goal {
-            Some(goal) => turn.with(goal, plan),
-            None => turn,
-        })
+        (
+            node,
+            match goal {
+                Some(goal) => turn.with(goal, plan),
+                None => turn,
+            },
+        )
     };
     members.into_iter().enumerate().map(turn).collect()
 }

@@ -177,7 +177,7 @@ fn a_parked_node_is_shown_parked_for_ever_and_after_a_restart_too() {
         has_sensor: false,
         parked: true,
     };
-    let kept = crate::core::Kept { term: Term(4), nodes: vec![known] };
+    let kept = crate::core::Kept { term: Term(4), nodes: vec![known], ..<_>::default() };
     let mut again = Site::new(Settings::default());
     again.core = crate::core::Supervisor::resume(Settings::default(), kept);
     again.pass(Duration::from_hours(1));

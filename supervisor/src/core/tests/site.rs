@@ -129,7 +129,7 @@ impl Site {
                     self.cut(*link);
                 }
                 Action::Record(record) => self.records.push(record.clone()),
-                Action::Remember(_) | Action::SaveTerm(_) => {}
+                Action::Remember(_) | Action::SaveTerm(_) | Action::Keep(_) => {}
             }
         }
         actions

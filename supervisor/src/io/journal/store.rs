@@ -31,7 +31,8 @@ const TABLES: &str = "
 ";
 
 /// Came after the others and stands beside them: an older program does not miss it, and leaves it as it is.
-const LEARNED: &str = "CREATE TABLE IF NOT EXISTS supply (name TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID;";
+const LEARNED: &str =
+    "CREATE TABLE IF NOT EXISTS supply (name TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID;";
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -34,7 +34,12 @@ impl Site {
                 relay: node.relay,
             });
         }
-        let field = FieldPlan { settings: self.settings(0), first_days: Vec::new(), step: self.pace.step };
+        let field = FieldPlan {
+            settings: self.settings(0),
+            first_days: Vec::new(),
+            step: self.pace.step,
+            longitude_degrees: Some(self.place.longitude_degrees),
+        };
         let (mishaps, worth) = (Mishaps::Rates(self.faults), self.worth);
         Ok(Plan { nodes, field, mishaps, worth, told: false })
     }
