@@ -10,6 +10,7 @@ mod place;
 mod replay;
 mod serve;
 mod status;
+mod twin;
 mod why;
 
 use std::io::{self, Write};
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Args),
     /// Feed a recorded battery trace to an agent's core and print what it knew and did
     Replay(replay::Args),
+    /// Play a simulated site for a year, under one policy or several
+    Twin(twin::Args),
     /// Run the supervisor
     Serve(serve::Args),
     /// Show the fleet
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Twin(args)) => twin::run(&args),
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Events(args)) => events::run(&args),

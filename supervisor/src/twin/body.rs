@@ -23,7 +23,7 @@ const SWITCH_TAKES: Duration = Duration::from_millis(20);
 /// Docker's list of all containers.
 const LIST_TAKES: Duration = Duration::from_millis(40);
 /// systemd's power off, with disks synced.
-const POWER_OFF_TAKES: Duration = Duration::from_secs(6);
+pub(super) const POWER_OFF_TAKES: Duration = Duration::from_secs(6);
 /// One change in so many is not answered by the engine in time.
 const ENGINE_FAILS_ONE_IN: u32 = 400;
 /// How long the engine's answer is waited for.
@@ -51,8 +51,12 @@ impl Twin {
     /// A node's system is up: its agent starts.
     pub(super) fn booted(&mut self, life: Life) -> Result<(), TwinError> {
         let now = self.now;
+        if self.living(life).is_none() {
+            return Ok(());
+        }
+        let off_for = self.believed_off(life.node);
         let Some(node) = self.living(life) else { return Ok(()) };
-        node.start_agent(now)?;
+        node.start_agent(now, off_for)?;
         if !node.plan.config.sensors.is_empty() {
             self.queue.plan(now, Happening::Sense(life));
         }
@@ -87,7 +91,7 @@ impl Twin {
         let seconds = self.time().seconds;
         let rail_low = self.field.is_cut();
         let Some(node) = self.living(life) else { return };
-        let used = node.docker.cpus(seconds, node.cores()) / node.cores();
+        let used = node.docker.load(seconds, node.cores(), true).cpus / node.cores();
         let host = HostSample {
             cpu_permille: Some((used * 1000.0) as u16),
             // A Pi 3B in a closed case: about 45 degrees idle, 70 with all cores busy.
@@ -102,7 +106,13 @@ impl Twin {
 
     /// Docker tells the agent all containers.
     pub(super) fn containers(&mut self, life: Life) {
+        let answers = self.engine_answers(life.node);
         let Some(node) = self.living(life).filter(|node| node.running().is_some()) else { return };
+        if !answers {
+            let again = node.engine_silent_until;
+            self.queue.plan(again, Happening::Containers(life));
+            return self.tell(life, Event::Docker(DockerEvent::Down));
+        }
         let containers = node.docker.list();
         self.tell(life, Event::Docker(DockerEvent::Containers(containers)));
     }
@@ -131,9 +141,9 @@ impl Twin {
             Action::PowerOff { id, reason } => self.begin_power_off(life, id, &reason),
             Action::Announce { from, to, reason } => {
                 let time = self.time();
-                if let Some(name) = self.nodes.get(life.node).map(|node| node.plan.name.to_string()) {
-                    self.chronicle.change(Change { time, node: life.node, from, to, reason }, &name);
-                }
+                let change = Change { time, node: life.node, from, to, reason };
+                let name = self.nodes.get(life.node).map(|node| &node.plan.name).filter(|_| self.told);
+                self.chronicle.change(change, name);
             }
             Action::Warn(warning) => self.warn(life, &warning),
             Action::Stop => {}
@@ -141,7 +151,9 @@ impl Twin {
     }
 
     fn begin_change(&mut self, life: Life, id: ActionId, container: ContainerId, change: ContainerChange) {
-        let fails = self.mishaps == Mishaps::Often && self.random.random_ratio(1, ENGINE_FAILS_ONE_IN);
+        let often = self.mishaps == Mishaps::Often;
+        let fails =
+            !self.engine_answers(life.node) || often && self.random.random_ratio(1, ENGINE_FAILS_ONE_IN);
         let Some(node) = self.living(life) else { return };
         if fails {
             self.ends_in(life, ENGINE_TIMEOUT, Some(id), Effect::EngineSilent);
@@ -154,7 +166,8 @@ impl Twin {
     /// A node powers off after all that it began has ended.
     fn begin_power_off(&mut self, life: Life, id: ActionId, reason: &Reason) {
         let (now, time) = (self.now, self.time());
-        if let Some(name) = self.nodes.get(life.node).map(|node| node.plan.name.to_string()) {
+        if let Some(node) = self.nodes.get(life.node).filter(|_| self.told) {
+            let name = node.plan.name.to_string();
             self.chronicle.say(time, &name, format!("everything is stopped: powers itself off ({reason})"));
         }
         let Some(running) = self.living(life).and_then(Node::running_mut) else { return };
@@ -235,7 +248,7 @@ impl Twin {
     pub(super) fn wake(&mut self, index: usize) {
         let time = self.time();
         self.chronicle.sums.wakes += 1;
-        if let Some(node) = self.nodes.get(index) {
+        if let Some(node) = self.nodes.get(index).filter(|_| self.told) {
             let name = node.plan.name.to_string();
             self.chronicle.say(time, &name, "woken: the power switch gives it power again".to_owned());
         }
@@ -245,10 +258,15 @@ impl Twin {
 
     /// A relay closes.
     pub(super) fn power(&mut self, index: usize) {
-        self.field.set_switch(index, true);
+        if self.nodes.get(index).is_some_and(|node| !node.unplugged) {
+            self.field.set_switch(index, true);
+        }
     }
 
     fn warn(&mut self, life: Life, warning: &Warning) {
+        if !self.told {
+            return;
+        }
         let time = self.time();
         let text = match warning {
             Warning::ActionFailed { what, why } => format!("{what} failed: {why}"),

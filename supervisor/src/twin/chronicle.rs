@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::report::SocBand;
-use protocol::{Class, Power, Reason, Soc, Stage};
+use protocol::{Class, NodeName, Power, Reason, Soc, Stage};
 
 use crate::tui::scene::{DecisionLine, NodeMode, SiteTime, StripSample};
 
@@ -97,10 +97,12 @@ impl Chronicle {
         }
     }
 
-    /// A node changed its stage.
-    pub fn change(&mut self, change: Change, name: &str) {
-        let text = format!("{} -> {}: {}", change.from, change.to, change.reason);
-        self.say(change.time, name, text);
+    /// A node changed its stage; with its name it is told in words, too.
+    pub fn change(&mut self, change: Change, name: Option<&NodeName>) {
+        if let Some(name) = name {
+            let text = format!("{} -> {}: {}", change.from, change.to, change.reason);
+            self.say(change.time, name.as_str(), text);
+        }
         self.changes.push(change);
     }
 

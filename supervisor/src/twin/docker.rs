@@ -10,6 +10,8 @@ use agent::core::action::ContainerChange;
 use agent::core::event::{ActionError, ContainerId, ContainerSeen, ContainerStatus, CpuSettings};
 use protocol::Class;
 
+use super::policy::Level;
+
 /// How much processor a container wants over the day.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Demand {
@@ -75,6 +77,31 @@ impl Recipe {
     }
 }
 
+/// The classes, in the order in which [`Load`] and its like have them.
+pub const CLASSES: [Class; 3] = [Class::Deferrable, Class::Standard, Class::Critical];
+
+/// What the containers of one class want and use.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ClassLoad {
+    /// How many there are.
+    pub containers: u32,
+    /// How many run, however slowly.
+    pub running: u32,
+    /// CPUs that they want.
+    pub wants: f64,
+    /// CPUs that they use.
+    pub uses: f64,
+}
+
+/// What the containers of a node want and use.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Load {
+    /// CPUs that all use together.
+    pub cpus: f64,
+    /// By class, as in [`CLASSES`].
+    pub classes: [ClassLoad; 3],
+}
+
 /// One container.
 #[derive(Debug, Clone)]
 struct Container {
@@ -86,6 +113,9 @@ struct Container {
 #[derive(Debug, Clone)]
 pub struct Docker {
     containers: BTreeMap<ContainerId, Container>,
+    /// The part of what each class wants that it may use: for policies without agents.
+    held: [f64; 3],
+    changes: u64,
 }
 
 /// The period of a CPU quota when none is set, in microseconds (the kernel's).
@@ -102,7 +132,7 @@ impl Docker {
             let seen = ContainerSeen { id: id.clone(), name: recipe.name.clone(), labels, status, cpu };
             (id, Container { recipe: recipe.clone(), seen })
         });
-        Self { containers: containers.collect() }
+        Self { containers: containers.collect(), held: [1.0; 3], changes: 0 }
     }
 
     /// All containers, as the engine lists them.
@@ -129,6 +159,7 @@ impl Docker {
     /// As the engine refuses it: unknown container, paused twice, not paused, not running.
     pub fn apply(&mut self, id: &ContainerId, change: ContainerChange) -> Result<(), ActionError> {
         use ContainerStatus::{Exited, Paused, Running};
+        self.changes += 1;
         let container = self.containers.get_mut(id).ok_or(ActionError::NotFound)?;
         let seen = &mut container.seen;
         match (change, seen.status) {
@@ -152,6 +183,7 @@ impl Docker {
 
     /// The node boots: what ran or was paused when the power went runs again, what was stopped stays stopped.
     pub fn boot(&mut self) {
+        self.changes += 1;
         for container in self.containers.values_mut() {
             if container.seen.status == ContainerStatus::Paused {
                 container.seen.status = ContainerStatus::Running;
@@ -159,21 +191,60 @@ impl Docker {
         }
     }
 
-    /// The processor time that all containers use now, in CPUs, at most what the board has.
-    pub fn cpus(&self, site_seconds: u32, board_cpus: f64) -> f64 {
+    /// What all containers want and use now; the sum is at most what the board has. `running` is false where no system
+    /// runs: they want all the same.
+    pub fn load(&self, site_seconds: u32, board_cpus: f64, running: bool) -> Load {
         let hour = f64::from(site_seconds % 86_400) / 3600.0;
-        let used = |(number, container): (usize, &Container)| match container.seen.status {
-            ContainerStatus::Running => {
-                container.recipe.demand.at(hour, number).min(limit(container.seen.cpu).unwrap_or(board_cpus))
+        let mut load = Load::default();
+        let mut used = 0.0;
+        for (number, container) in self.containers.values().enumerate() {
+            let Recipe { class, demand, .. } = container.recipe;
+            let wants = demand.at(hour, number);
+            let of_class = &mut load.classes[class as usize];
+            of_class.containers += 1;
+            of_class.wants += wants;
+            let held = self.held[class as usize];
+            if running && container.seen.status == ContainerStatus::Running && held > 0.0 {
+                let uses = wants.min(limit(container.seen.cpu).unwrap_or(board_cpus)) * held;
+                of_class.running += 1;
+                of_class.uses += uses;
+                used += uses;
             }
-            _ => 0.0,
-        };
-        self.containers.values().enumerate().map(used).sum::<f64>().min(board_cpus)
+        }
+        load.cpus = used.min(board_cpus);
+        if used > board_cpus {
+            // More than the board has is shared out evenly.
+            for of_class in &mut load.classes {
+                of_class.uses *= board_cpus / used;
+            }
+        }
+        load
+    }
+
+    /// Holds the containers of each class to a part of what they want, 0 stops them: what a policy without agents does.
+    pub fn hold(&mut self, level: &Level) {
+        self.held = CLASSES.map(|class| level.part(class).clamp(0.0, 1.0));
+        self.changes += 1;
+    }
+
+    /// Counts up with every change of a container: what was computed for an earlier number may not hold any more.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Every container with its class and whether it serves now (runs, however slowly).
     pub fn served(&self) -> impl Iterator<Item = (Class, bool)> + '_ {
         self.containers.values().map(|c| (c.recipe.class, c.seen.status == ContainerStatus::Running))
+    }
+
+    /// What each container is made of and how the engine shows it, in the engine's order.
+    pub fn all(&self) -> impl Iterator<Item = (&Recipe, &ContainerSeen)> {
+        self.containers.values().map(|c| (&c.recipe, &c.seen))
+    }
+
+    /// How long it takes to stop all that runs, one class after the other.
+    pub fn stop_takes(&self) -> Duration {
+        self.containers.values().map(|c| c.recipe.stops_in).max().unwrap_or_default()
     }
 
     /// What each container is made of and how the engine shows it, critical ones first.
@@ -238,13 +309,13 @@ mod tests {
         let (mut docker, id) = engine();
         let cap = CpuSettings { quota: 25_000, period: 100_000, nano_cpus: 0 };
         docker.apply(&id, ContainerChange::SetCpu(cap)).unwrap();
-        assert!((docker.cpus(0, 4.0) - 0.25).abs() < 1e-12);
+        assert!((docker.load(0, 4.0, true).cpus - 0.25).abs() < 1e-12);
         let zero = CpuSettings::default();
         docker.apply(&id, ContainerChange::SetCpu(zero)).unwrap();
-        assert!((docker.cpus(0, 4.0) - 0.25).abs() < 1e-12, "zero means unchanged");
+        assert!((docker.load(0, 4.0, true).cpus - 0.25).abs() < 1e-12, "zero means unchanged");
         let free = CpuSettings { quota: -1, period: 100_000, nano_cpus: 0 };
         docker.apply(&id, ContainerChange::SetCpu(free)).unwrap();
-        assert!((docker.cpus(0, 4.0) - 2.0).abs() < 1e-12);
+        assert!((docker.load(0, 4.0, true).cpus - 2.0).abs() < 1e-12);
     }
 
     #[test]
@@ -252,7 +323,31 @@ mod tests {
         let (mut docker, id) = engine();
         assert_eq!(docker.apply(&id, ContainerChange::Pause), Ok(()));
         assert!(matches!(docker.apply(&id, ContainerChange::Pause), Err(ActionError::Refused(_))));
-        assert!(docker.cpus(0, 4.0).abs() < 1e-12, "a paused container uses nothing");
+        assert!(docker.load(0, 4.0, true).cpus.abs() < 1e-12, "a paused container uses nothing");
+    }
+
+    #[test]
+    fn what_the_board_has_not_is_shared_and_what_is_down_wants_all_the_same() {
+        let recipe = |class, cpus| Recipe {
+            name: format!("{class:?}"),
+            class,
+            demand: Demand::Steady(cpus),
+            stops_in: Duration::ZERO,
+            nano_cpus: 0,
+        };
+        let recipes = [recipe(Class::Critical, 2.0), recipe(Class::Deferrable, 6.0)];
+        let mut docker = Docker::new(0, &recipes);
+        let load = docker.load(0, 4.0, true);
+        assert!((load.cpus - 4.0).abs() < 1e-12);
+        // The deferrable one can use the whole board at most: 2 of 6 and 4 of 6 of what there is.
+        assert!((load.classes[2].uses - 4.0 / 3.0).abs() < 1e-9, "{load:?}");
+        let down = docker.load(0, 4.0, false);
+        assert!(down.cpus.abs() < 1e-12 && (down.classes[2].wants - 2.0).abs() < 1e-12);
+        assert_eq!((down.classes[2].containers, down.classes[2].running), (1, 0));
+        docker.hold(&Level::of(protocol::Stage::Shed));
+        let held = docker.load(0, 4.0, true);
+        assert_eq!((held.classes[0].running, held.classes[2].running), (0, 1));
+        assert!((held.cpus - 2.0).abs() < 1e-12);
     }
 
     #[test]

@@ -86,6 +86,17 @@ impl Field {
         self.site.nodes().get(node).map_or(Power::ZERO, NodeLoad::output)
     }
 
+    /// What a board draws at 5 V, 0 while nothing feeds it.
+    pub(super) fn drawn(&self, node: usize) -> Power {
+        let feeds = |load: &&NodeLoad| load.switch_closed() && self.site.load() > Power::ZERO;
+        self.site.nodes().get(node).filter(feeds).map_or(Power::ZERO, NodeLoad::output)
+    }
+
+    /// The site, to look at.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// At the battery's terminals.
     pub(super) fn voltage(&self) -> Voltage {
         self.site.voltage()

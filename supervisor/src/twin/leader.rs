@@ -108,6 +108,9 @@ impl Twin {
 
     /// Of what the supervisor writes down, a person at the demo sees what no agent tells.
     fn recorded(&mut self, record: &Record) {
+        if !self.told {
+            return;
+        }
         let text = match &record.what {
             What::Waking { .. } | What::WakeFailed { .. } | What::Vetoed { .. } => record.what.to_string(),
             What::Liveness { to: Liveness::Lost, silent, .. } => {

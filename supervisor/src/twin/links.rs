@@ -292,6 +292,11 @@ impl Twin {
     pub(super) fn pull(&mut self, index: usize) {
         let out_for = self.draw(CABLE_OUT.0, CABLE_OUT.1);
         self.queue.plan(self.now + out_for, Happening::Mend(index));
+        self.cut_cable(index);
+    }
+
+    /// A node's network is out: both ends notice in their time.
+    pub(super) fn cut_cable(&mut self, index: usize) {
         self.chronicle.sums.link_losses += 1;
         if let Some(node) = self.nodes.get_mut(index) {
             node.wire.set_cut(true);

@@ -20,12 +20,15 @@ use protocol::Uptime;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+pub mod bare;
 mod body;
 mod briefing;
 pub mod chronicle;
 pub mod docker;
+mod faults;
 mod field;
 mod leader;
+mod ledger;
 mod links;
 mod node;
 pub mod outcome;
@@ -35,6 +38,7 @@ pub mod policy;
 mod promises;
 mod queue;
 pub mod replay;
+pub mod run;
 pub mod site;
 mod story;
 pub mod summary;
@@ -51,8 +55,10 @@ pub use summary::Summary;
 use body::Effect;
 use briefing::Briefing;
 use chronicle::Chronicle;
+use faults::{Dice, Fault};
 use field::Field;
 use leader::Leader;
+use ledger::Ledger;
 use links::Connection;
 use node::{Life, Node};
 use plan::Mishaps;
@@ -78,6 +84,9 @@ pub enum TwinError {
     #[error("no such board is known")]
     Board,
 }
+
+/// Where nobody looks, what containers want is computed anew this often.
+const DEMAND_STEP_S: u32 = 60;
 
 /// The seed of the sky of a run, whatever its policy: the first number that the run's own dice give.
 fn sky_seed(seed: u64) -> u64 {
@@ -115,6 +124,10 @@ enum Happening {
     Pull(usize),
     /// The cable is put back.
     Mend(usize),
+    /// Something breaks at a node.
+    Fault(Fault, usize),
+    /// It is mended.
+    FaultOver(Fault, usize),
     /// The supervisor's process starts on its node.
     LeaderUp(Life),
     /// The supervisor's tick.
@@ -129,6 +142,10 @@ pub struct Twin {
     starts_s: u32,
     step: Duration,
     mishaps: Mishaps,
+    dice: BTreeMap<(Fault, usize), Dice>,
+    faults_played: BTreeMap<&'static str, u32>,
+    told: bool,
+    ledger: Ledger,
     queue: Queue<Happening>,
     random: Pcg64Mcg,
     field: Field,
@@ -167,6 +184,10 @@ impl Twin {
             starts_s: u32::try_from(plan.field.settings.start.since_midnight.as_secs()).unwrap_or(0),
             step: plan.field.step,
             mishaps: plan.mishaps,
+            dice: BTreeMap::new(),
+            faults_played: BTreeMap::new(),
+            told: plan.told,
+            ledger: Ledger::new(field.site(), plan.worth, plan.field.settings.label.amp_hours()),
             queue: Queue::default(),
             random,
             field,
@@ -183,6 +204,7 @@ impl Twin {
         for index in 0..twin.nodes.len() {
             twin.start(index);
             twin.plan_next_pull(index);
+            twin.plan_faults(index);
         }
         twin.queue.plan(Uptime::START, Happening::Physics);
         Ok(twin)
@@ -234,6 +256,30 @@ impl Twin {
         &self.chronicle
     }
 
+    /// What the run has come to so far, as every policy's is told.
+    pub fn outcome(&self, policy: &str) -> Outcome {
+        let ran = self.now.since(Uptime::START);
+        let outcome = self.ledger.outcome(self.field.site(), policy, self.seed, ran);
+        let days = (ran.as_secs_f64() / 86_400.0).max(f64::MIN_POSITIVE);
+        let mut changes = vec![0_u32; self.nodes.len()];
+        for change in &self.chronicle.changes {
+            if let Some(count) = changes.get_mut(change.node) {
+                *count += 1;
+            }
+        }
+        let (most, all) = (changes.iter().copied().max().unwrap_or(0), changes.iter().sum::<u32>());
+        Outcome {
+            brown_outs: self.chronicle.sums.brown_outs,
+            stage_changes_max: summary::round(f64::from(most) / days, 2),
+            stage_changes_mean: summary::round(f64::from(all) / days / self.nodes.len().max(1) as f64, 2),
+            wakes: self.chronicle.sums.wakes,
+            broken: self.chronicle.broken.clone(),
+            estimate: Some(summary::SocSums::of(&self.chronicle.sums)),
+            faults: self.faults_played.clone(),
+            ..outcome
+        }
+    }
+
     /// The summary of the run so far.
     pub fn summary(&self) -> Summary {
         let names: Vec<String> = self.nodes.iter().map(|node| node.plan.name.to_string()).collect();
@@ -256,6 +302,8 @@ impl Twin {
             Happening::Notice(connection, way) => self.notice(connection, way),
             Happening::Pull(node) => self.pull(node),
             Happening::Mend(node) => self.mend(node),
+            Happening::Fault(fault, node) => self.fault(fault, node),
+            Happening::FaultOver(fault, node) => self.fault_over(fault, node),
             Happening::LeaderUp(life) => self.leader_up(life),
             Happening::LeaderTick(number) => self.leader_tick(number),
         }

@@ -8,13 +8,14 @@ use agent::core::event::Event;
 use agent::core::reading::{Reading, Sample};
 use agent::core::state::State;
 use hardware::chips::ina226::{Error, Ina226, Settings, SettingsError};
-use hardware::sim::bus::{Attached, SimBus, SimBusError};
+use hardware::sim::bus::{Attached, BusFault, SimBus, SimBusError};
 use hardware::sim::chips::{Imperfection, SimIna226};
 use protocol::{BootId, Current, Frequency, Soc, Temperature, Term, Uptime, Voltage};
 
 use agent::config::{Sensor, ShuntSensor};
 
-use super::docker::Docker;
+use super::docker::{Docker, Load};
+use super::faults::ANSWERS;
 use super::plan::NodePlan;
 use super::wire::{ConnectionId, Wire};
 use crate::tui::scene::NodeMode;
@@ -140,6 +141,13 @@ pub(super) struct Node {
     pub(super) start_planned: bool,
     /// The state of charge that its first agent is told, because the site has been running for long.
     pub(super) vouched: Option<Soc>,
+    /// Its container engine does not answer until then.
+    pub(super) engine_silent_until: Uptime,
+    /// Its plug is pulled: no relay brings it back.
+    pub(super) unplugged: bool,
+    /// What its containers want and use, and for which minute, engine state and phase that was computed.
+    pub(super) load: Load,
+    load_of: (u32, u64, bool),
     /// How long its agent has been in `Normal`.
     pub(super) normal_for: Duration,
     /// How long its agent has been in a stage above `Halt`.
@@ -175,6 +183,10 @@ impl Node {
             cut_on_purpose: false,
             start_planned: false,
             vouched: None,
+            engine_silent_until: ANSWERS,
+            unplugged: false,
+            load: Load::default(),
+            load_of: (u32::MAX, 0, false),
             normal_for: Duration::ZERO,
             serving_for: Duration::ZERO,
             disk: None,
@@ -191,6 +203,44 @@ impl Node {
     /// Whether a life is the present one.
     pub(super) fn lives(&self, life: Life) -> bool {
         self.life == life.number
+    }
+
+    /// Computes its load anew when it may have changed: at each multiple of `every_s`, with the engine's changes, and when
+    /// the system comes or goes.
+    pub(super) fn refresh_load(&mut self, seconds: u32, every_s: u32) {
+        let up = self.running().is_some();
+        let key = (seconds / every_s.max(1), self.docker.changes(), up);
+        if self.load_of != key {
+            self.load_of = key;
+            self.load = self.docker.load(seconds, self.cores(), up);
+        }
+    }
+
+    /// Its clock over the greatest one.
+    pub(super) fn speed(&self) -> f64 {
+        let most = self.plan.board.clock_max;
+        f64::from(self.clock_cap.unwrap_or(most).kilohertz()) / f64::from(most.kilohertz())
+    }
+
+    /// Breaks its sensor's bus.
+    pub(super) fn break_sensor(&mut self, fault: BusFault) {
+        if let Some(board) = &self.board {
+            board.bus.inject(fault);
+        }
+    }
+
+    /// The bus works again.
+    pub(super) fn mend_sensor(&mut self) {
+        if let Some(board) = &self.board {
+            board.bus.heal();
+        }
+    }
+
+    /// Its sensor's gain steps by this factor, for good.
+    pub(super) fn drift(&mut self, factor: f64) {
+        if let Some(board) = &self.board {
+            board.chip.with(|chip| chip.drift(factor));
+        }
     }
 
     /// Its processor's cores.
@@ -240,12 +290,17 @@ impl Node {
         self.start_planned = false;
         if let Some(board) = &self.board {
             // The chip hangs on the board's own 3.3 V.
-            board.bus.inject(hardware::sim::bus::BusFault::ForgetSettings);
+            board.bus.inject(BusFault::ForgetSettings);
         }
     }
 
     /// The system is up: Docker starts what it has to, the agent begins.
-    pub(super) fn start_agent(&mut self, now: Uptime) -> Result<(), SettingsError> {
+    /// `off_for` is how long it believes it was off; a Pi without a clock does not know.
+    pub(super) fn start_agent(
+        &mut self,
+        now: Uptime,
+        off_for: Option<Duration>,
+    ) -> Result<(), SettingsError> {
         self.docker.boot();
         self.parked = false;
         let driver = match &self.board {
@@ -255,8 +310,6 @@ impl Node {
                 Some(Ina226::new(bus.clone(), config.address, settings)?)
             }
         };
-        // A Pi 3B has no clock at boot, so the agent does not know how long it was off.
-        let off_for: Option<Duration> = None;
         let boot = BootId(self.life);
         let NodePlan { name, config, .. } = &self.plan;
         let mut agent = Agent::new(config, name.clone(), boot, self.disk.clone(), off_for);

@@ -6,8 +6,9 @@ use hardware::sim::load::PowerState;
 use protocol::report::{Basis, SocBand};
 use protocol::{Uptime, Voltage};
 
+use super::ledger::NodeStep;
 use super::node::{Node, Phase};
-use super::{Happening, Twin};
+use super::{DEMAND_STEP_S, Happening, Twin};
 use crate::tui::scene::NodeMode;
 
 /// A master that was off at least this long ...
@@ -28,9 +29,11 @@ impl Twin {
     /// One step of physics.
     pub(super) fn physics(&mut self) {
         let seconds = self.time().seconds;
-        for (index, node) in self.nodes.iter().enumerate() {
-            let cpus = if node.running().is_some() { node.docker.cpus(seconds, node.cores()) } else { 0.0 };
-            self.field.set_use(index, cpus, node.clock_cap);
+        // Where somebody looks, demand moves with every step; otherwise by the minute.
+        let every_s = if self.told { 1 } else { DEMAND_STEP_S };
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            node.refresh_load(seconds, every_s);
+            self.field.set_use(index, node.load.cpus, node.clock_cap);
         }
         self.field.step(self.step);
         for index in 0..self.nodes.len() {
@@ -71,18 +74,21 @@ impl Twin {
         }
         // The relay board lets go with its supply, so that ten boards do not boot at once when it returns.
         let is_master = self.nodes.get(index).is_some_and(|node| node.plan.config.node.master);
-        if !parked && !is_master {
+        let unplugged = self.nodes.get(index).is_some_and(|node| node.unplugged);
+        if !parked && !is_master && !unplugged {
             self.field.set_switch(index, false);
         }
     }
 
-    /// The masters' way back when everybody is off: hardware on each of them, with hysteresis in level and time.
+    /// The masters' way back when everybody is off, and that of nodes without a relay: hardware on each of them, with
+    /// hysteresis in level and time.
     fn wake_on_level(&mut self, index: usize) {
         let now = self.now;
         let high = self.field.voltage() >= self.field.reconnect() + WAKE_ABOVE && !self.field.is_cut();
         let long_off = self.off_for(index) >= WAKE_AFTER;
         let Some(node) = self.nodes.get_mut(index) else { return };
-        if !node.plan.config.node.master || node.is_awake() || !high {
+        let wakes_itself = node.plan.config.node.master || !node.plan.relay;
+        if !wakes_itself || node.is_awake() || !high || node.unplugged {
             node.level_since = None;
             return;
         }
@@ -96,6 +102,12 @@ impl Twin {
     /// What went where in this step.
     fn account(&mut self) {
         for (index, node) in self.nodes.iter().enumerate() {
+            let (output, idle) = (self.field.drawn(index), node.plan.board.idle);
+            let step = NodeStep { load: node.load, speed: node.speed(), output, idle };
+            self.ledger.node(&step, self.step);
+            if !self.told {
+                continue;
+            }
             let mode = node.mode();
             self.chronicle.spent(index, mode, self.step);
             let up = matches!(mode, NodeMode::Up(_));
@@ -103,12 +115,14 @@ impl Twin {
                 self.chronicle.served(class, up && runs, self.step);
             }
         }
+        let awake = self.nodes.iter().any(Node::is_awake);
+        self.ledger.site(self.field.site(), awake, self.step);
         let truth = self.field.true_soc();
         let compare = (self.now.as_millis() / 1000).is_multiple_of(COMPARE_EVERY_S);
         let estimate = if compare { self.estimate() } else { None };
         self.chronicle.battery(truth, estimate);
         let settled = self.now >= Uptime::START + STRIP_AFTER;
-        if settled && self.chronicle.is_sample_due(self.time()) {
+        if self.told && settled && self.chronicle.is_sample_due(self.time()) {
             let (time, sun, soc) = (self.time(), self.field.sun_taken(), self.estimate());
             self.chronicle.sample(time, sun, soc, self.nodes.iter().map(Node::mode).collect());
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agent::core::event::ContainerStatus;
-use protocol::{Class, Stage};
+use protocol::{Class, Stage, Uptime};
 
 use super::Twin;
 use super::node::{Life, Node};
@@ -43,12 +43,10 @@ impl Twin {
         if !self.now.as_millis().is_multiple_of(CHECK_STEP.as_millis() as u64) {
             return;
         }
-        let broken: Vec<(usize, String)> = self
-            .nodes
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(i, node)| Some((i, check_containers(node)?)))
-            .collect();
+        let now = self.now;
+        let nodes = self.nodes.iter_mut().enumerate();
+        let broken: Vec<(usize, String)> =
+            nodes.filter_map(|(i, node)| Some((i, check_containers(node, now)?))).collect();
         for (index, what) in broken {
             self.broke(index, what);
         }
@@ -57,13 +55,18 @@ impl Twin {
 
 /// Critical containers run until `Halt`; in `Normal`, everything is as it was found. Both after a while: a change takes
 /// its time, and so does a start after a boot.
-fn check_containers(node: &mut Node) -> Option<String> {
+fn check_containers(node: &mut Node, now: Uptime) -> Option<String> {
+    if now < node.engine_silent_until {
+        // An engine that does not answer keeps nobody's promise; the time to settle begins anew.
+        (node.normal_for, node.serving_for) = (Duration::ZERO, Duration::ZERO);
+        return None;
+    }
     let stage = node.running().filter(|running| !running.stopping).map(|running| running.agent.stage());
     let holds = |for_now: Duration, now: bool| if now { for_now + CHECK_STEP } else { Duration::ZERO };
     node.normal_for = holds(node.normal_for, stage == Some(Stage::Normal));
     node.serving_for = holds(node.serving_for, stage.is_some_and(|stage| stage < Stage::Halt));
     let stage = stage?;
-    for (recipe, seen) in node.docker.containers() {
+    for (recipe, seen) in node.docker.all() {
         let runs = seen.status == ContainerStatus::Running;
         if recipe.class == Class::Critical && node.serving_for >= SETTLED && !runs {
             return Some(format!("critical container {} is {:?} in stage {stage}", recipe.name, seen.status));

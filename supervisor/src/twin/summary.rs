@@ -8,7 +8,7 @@ use hardware::sim::site::Accounts;
 use protocol::{Class, Energy, OrderReason, Reason, Soc};
 use serde::Serialize;
 
-use super::chronicle::{Broken, Chronicle};
+use super::chronicle::{Broken, Chronicle, Sums};
 use crate::tui::scene::NodeMode;
 
 /// The version of this summary's form.
@@ -104,6 +104,21 @@ pub struct NodeSums {
     pub stage_changes_per_day: f64,
 }
 
+impl SocSums {
+    /// Of a run's sums.
+    pub(super) fn of(sums: &Sums) -> Self {
+        Self {
+            truth_min: sums.soc_truth_min.map(fraction),
+            estimate_min: sums.soc_estimate_min.map(fraction),
+            error_rms_points: (sums.soc_errors > 0)
+                .then(|| round((sums.soc_error_square / sums.soc_errors as f64).sqrt(), 2)),
+            error_max_points: round(sums.soc_error_max, 2),
+            in_band: (sums.soc_errors > 0)
+                .then(|| round(sums.soc_in_band as f64 / sums.soc_errors as f64, 3)),
+        }
+    }
+}
+
 impl Summary {
     /// Sums up.
     pub fn of(
@@ -141,15 +156,7 @@ impl Summary {
                 nodes: watt_hours(accounts.nodes),
                 load: watt_hours(accounts.used()),
             },
-            soc: SocSums {
-                truth_min: sums.soc_truth_min.map(fraction),
-                estimate_min: sums.soc_estimate_min.map(fraction),
-                error_rms_points: (sums.soc_errors > 0)
-                    .then(|| round((sums.soc_error_square / sums.soc_errors as f64).sqrt(), 2)),
-                error_max_points: round(sums.soc_error_max, 2),
-                in_band: (sums.soc_errors > 0)
-                    .then(|| round(sums.soc_in_band as f64 / sums.soc_errors as f64, 3)),
-            },
+            soc: SocSums::of(sums),
             served: served(&chronicle.served),
             network: Network {
                 bytes_from_agents: sums.bytes_up,
@@ -162,7 +169,7 @@ impl Summary {
 }
 
 /// So many decimals, so that the last bit of a float is no part of the summary.
-fn round(value: f64, decimals: i32) -> f64 {
+pub(super) fn round(value: f64, decimals: i32) -> f64 {
     let scale = [1.0, 10.0, 100.0, 1_000.0, 10_000.0].get(decimals as usize).copied().unwrap_or(1.0);
     (value * scale).round() / scale
 }

@@ -67,6 +67,11 @@ impl Front {
         self.noise = Gaussian::new(seed);
     }
 
+    /// The shunt's gain steps by this factor.
+    pub(super) fn drift(&mut self, factor: f64) {
+        self.imperfection.shunt_gain *= factor;
+    }
+
     /// What is true from here on. Time never runs backwards: an earlier `now` counts as no time passed.
     pub(super) fn feed(&mut self, now: Uptime, bus: Voltage, current: Current) {
         self.now_us = self.now_us.max(now.as_millis().saturating_mul(1000));

@@ -103,6 +103,11 @@ impl SimIna226 {
         self
     }
 
+    /// Its shunt's gain steps by this factor: a clamp worked loose, a shunt that was overheated.
+    pub fn drift(&mut self, factor: f64) {
+        self.front.drift(factor);
+    }
+
     /// What is true from `now` on: the bus voltage, and the current through the shunt. The registers follow when a
     /// conversion ends, so at the earliest one conversion time after the last.
     pub fn measure(&mut self, now: Uptime, bus: Voltage, current: Current) {

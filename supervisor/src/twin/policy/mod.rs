@@ -12,6 +12,10 @@
 //! | `threshold` | [`threshold`]: each node alone on voltage, staggered, without hysteresis |
 //! | `solar-protocol` | [`solar_protocol`]: traffic follows the supply with most sun |
 
+pub mod nut;
+pub mod solar_protocol;
+pub mod threshold;
+
 use std::fmt;
 use std::str::FromStr;
 
