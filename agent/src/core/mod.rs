@@ -203,6 +203,12 @@ impl Agent {
         }
     }
 
+    /// Heartbeats to supervisors come so many times as rarely as the stage has it: for a year in the twin, whose supervisor
+    /// waits as much longer before it misses a node. News is told as soon as ever.
+    pub fn stretch_heartbeats(&mut self, factor: u32) {
+        self.reporter.stretch_heartbeats(factor);
+    }
+
     /// A state of charge that a person vouches for (`replay --soc`).
     pub fn assume_soc(&mut self, soc: Soc) {
         self.estimator.assume_soc(soc);

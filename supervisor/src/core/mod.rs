@@ -126,6 +126,13 @@ impl Supervisor {
 
     /// Takes what happened at `now` and appends what is to be done, in order. Time never runs backwards.
     pub fn handle(&mut self, now: Uptime, event: Event, actions: &mut Vec<Action>) {
+        self.hear(now, event, actions);
+        self.look(now, actions);
+    }
+
+    /// As [`Self::handle`], without planning anything yet: for who has several events of about the same moment. What they
+    /// come to is looked at with the next event that is handled, which must be soon.
+    pub fn hear(&mut self, now: Uptime, event: Event, actions: &mut Vec<Action>) {
         if self.looked.is_none() {
             self.lead(now, actions);
         }
@@ -135,7 +142,6 @@ impl Supervisor {
             Event::Link { link, event } => self.on_link(now, link, event, actions),
             Event::Journal(state) => self.on_journal(now, state, actions),
         }
-        self.look(now, actions);
     }
 
     /// When `Event::Tick` is wanted, at the latest; `None` before the first event.

@@ -106,7 +106,7 @@ pub fn run(site: &Site, controller: &mut dyn Controller, seed: u64, days: f64) -
     let settings = site.settings(seed);
     let starts_s = u32::try_from(settings.start.since_midnight.as_secs()).unwrap_or(0);
     let boards = site.nodes.iter().map(|node| NodeLoad::new(node.board, node.converter));
-    let plan = FieldPlan { settings, first_days: Vec::new(), step: site.pace.step };
+    let plan = FieldPlan { settings, first_days: Vec::new(), step: site.pace.step, longitude_degrees: None };
     let field = Field::new(&plan, boards, sky_seed(seed));
     let bodies =
         site.nodes.iter().enumerate().map(|(index, node)| Body::new(index, node, site, seed)).collect();

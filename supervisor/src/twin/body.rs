@@ -14,7 +14,7 @@ use super::chronicle::Change;
 use super::node::{Life, Node, Phase};
 use super::physics::POWER_CYCLE;
 use super::plan::{LEADER, Mishaps};
-use super::{Happening, Twin, TwinError};
+use super::{Happening, STRETCHED, Twin, TwinError};
 
 /// Writing and syncing the state file on an SD card.
 const SAVE_TAKES: Duration = Duration::from_millis(30);
@@ -54,9 +54,10 @@ impl Twin {
         if self.living(life).is_none() {
             return Ok(());
         }
-        let off_for = self.believed_off(life.node);
+        let (off_for, told) = (self.believed_off(life.node), self.told);
         let Some(node) = self.living(life) else { return Ok(()) };
-        node.start_agent(now, off_for)?;
+        let stretch = if node.plan.config.sensors.is_empty() { STRETCHED.1 } else { STRETCHED.0 };
+        node.start_agent(now, off_for, if told { 1 } else { stretch })?;
         if !node.plan.config.sensors.is_empty() {
             self.queue.plan(now, Happening::Sense(life));
         }

@@ -27,6 +27,8 @@ pub(super) struct Briefing {
     longitude_degrees: f64,
     first_day: u32,
     starts: Duration,
+    /// How many times as rarely heartbeats come, and how often the supply's state is relayed, in a long run.
+    sparse: Option<(u32, Duration)>,
 }
 
 impl Briefing {
@@ -35,7 +37,11 @@ impl Briefing {
     /// # Errors
     ///
     /// If the place is off the globe or the panel cannot be.
-    pub(super) fn new(plan: &FieldPlan, worth: &Worth) -> Result<Self, SiteError> {
+    pub(super) fn new(
+        plan: &FieldPlan,
+        worth: &Worth,
+        sparse: Option<(u32, Duration)>,
+    ) -> Result<Self, SiteError> {
         let site = &plan.settings;
         let chemistry = match site.chemistry {
             Kind::Flooded => Chemistry::Flooded,
@@ -66,6 +72,7 @@ impl Briefing {
             longitude_degrees: plan.longitude_degrees.unwrap_or(0.0),
             first_day: site.start.day,
             starts: site.start.since_midnight,
+            sparse,
         })
     }
 
@@ -77,6 +84,13 @@ impl Briefing {
             ..Settings::default()
         };
         settings.plan.worth = self.worth;
+        if let Some((stretch, interval)) = self.sparse {
+            settings.late_after *= stretch;
+            settings.lost_after *= stretch;
+            settings.plan.relay_interval = interval;
+            settings.plan.relay_spacing = interval / 2;
+            settings.plan.fresh = settings.plan.fresh.max(interval * 8);
+        }
         settings
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Leader {
     tick: Option<Uptime>,
     /// When it was last told what its node's clock shows.
     told_clock: Option<Uptime>,
+    /// When it last looked at everything.
+    looked: Option<Uptime>,
 }
 
 impl Leader {
@@ -42,6 +44,7 @@ impl Twin {
             number: self.leader_lives,
             tick: None,
             told_clock: None,
+            looked: None,
         });
         self.tell_leader(Event::Tick);
     }
@@ -56,13 +59,21 @@ impl Twin {
 
     /// Tells the supervisor what happened, and does what it wants.
     pub(super) fn tell_leader(&mut self, event: Event) {
-        let now = self.now;
+        let (now, pause) = (self.now, self.look_pause);
         let Some(leader) = &mut self.leader else { return };
         let mut actions = Vec::new();
         let uptime = leader.uptime(now);
-        leader.core.handle(uptime, event, &mut actions);
+        // In a long run it hears at once, and looks at what that comes to a little later.
+        let soon = leader.looked.is_some_and(|looked| now.since(looked) < pause);
+        if soon && matches!(event, Event::Link { .. }) {
+            leader.core.hear(uptime, event, &mut actions);
+        } else {
+            leader.core.handle(uptime, event, &mut actions);
+            leader.looked = Some(now);
+        }
         if let Some(wake) = leader.core.next_wake() {
             let wants = leader.started + wake.since(Uptime::START);
+            let wants = leader.looked.map_or(wants, |looked| wants.max(looked + pause));
             if leader.tick.is_none_or(|planned| wants < planned || planned <= now) {
                 leader.tick = Some(wants);
                 self.queue.plan(wants, Happening::LeaderTick(leader.number));

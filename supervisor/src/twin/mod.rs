@@ -88,6 +88,11 @@ pub enum TwinError {
 /// Where nobody looks, what containers want is computed anew this often.
 const DEMAND_STEP_S: u32 = 60;
 
+/// Where nobody looks, the supervisor looks at what it heard this often.
+const LOOK_PAUSE: Duration = Duration::from_secs(15);
+/// Where nobody looks, heartbeats come so many times as rarely: from nodes that measure, and from the others.
+const STRETCHED: (u32, u32) = (3, 6);
+
 /// The seed of the sky of a run, whatever its policy: the first number that the run's own dice give.
 fn sky_seed(seed: u64) -> u64 {
     Pcg64Mcg::seed_from_u64(seed).random()
@@ -145,6 +150,8 @@ pub struct Twin {
     dice: BTreeMap<(Fault, usize), Dice>,
     faults_played: BTreeMap<&'static str, u32>,
     told: bool,
+    /// How long the supervisor waits between two looks at what it heard.
+    look_pause: Duration,
     ledger: Ledger,
     queue: Queue<Happening>,
     random: Pcg64Mcg,
@@ -171,7 +178,7 @@ impl Twin {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let boards = plan.nodes.iter().map(|node| NodeLoad::new(node.board, node.converter));
         let field = Field::new(&plan.field, boards, random.random());
-        let briefing = Briefing::new(&plan.field, &plan.worth)?;
+        let briefing = Briefing::new(&plan.field, &plan.worth, plan.sparse())?;
         let nodes: Vec<Node> = plan
             .nodes
             .into_iter()
@@ -187,6 +194,7 @@ impl Twin {
             dice: BTreeMap::new(),
             faults_played: BTreeMap::new(),
             told: plan.told,
+            look_pause: if plan.told { Duration::ZERO } else { plan.field.step.max(LOOK_PAUSE) },
             ledger: Ledger::new(field.site(), plan.worth, plan.field.settings.label.amp_hours()),
             queue: Queue::default(),
             random,

@@ -300,6 +300,7 @@ impl Node {
         &mut self,
         now: Uptime,
         off_for: Option<Duration>,
+        stretch: u32,
     ) -> Result<(), SettingsError> {
         self.docker.boot();
         self.parked = false;
@@ -313,6 +314,7 @@ impl Node {
         let boot = BootId(self.life);
         let NodePlan { name, config, .. } = &self.plan;
         let mut agent = Agent::new(config, name.clone(), boot, self.disk.clone(), off_for);
+        agent.stretch_heartbeats(stretch);
         if let Some(soc) = self.vouched.take() {
             agent.assume_soc(soc);
         }

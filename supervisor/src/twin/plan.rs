@@ -18,9 +18,9 @@ use hardware::sim::sun::SolarTime;
 use hardware::sim::weather::{Climate, DayKind};
 use protocol::{Charge, Class, NodeName, Power, Soc};
 
-use super::TwinError;
 use super::docker::{Demand, Recipe};
 use super::site::{Faults, Worth};
+use super::{STRETCHED, TwinError};
 
 /// How many nodes the demo has.
 pub const NODES: usize = 10;
@@ -104,6 +104,12 @@ pub struct NodePlan {
 }
 
 impl Plan {
+    /// Where nobody looks: how many times as rarely heartbeats come at the most, and how often a supply's state is relayed.
+    pub(super) fn sparse(&self) -> Option<(u32, Duration)> {
+        let interval = self.nodes.first().map(|node| node.config.sampling.interval)?;
+        (!self.told).then_some((STRETCHED.1, interval))
+    }
+
     /// The demo's site.
     ///
     /// # Errors

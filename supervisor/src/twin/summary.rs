@@ -170,7 +170,7 @@ impl Summary {
 
 /// So many decimals, so that the last bit of a float is no part of the summary.
 pub(super) fn round(value: f64, decimals: i32) -> f64 {
-    let scale = [1.0, 10.0, 100.0, 1_000.0, 10_000.0].get(decimals as usize).copied().unwrap_or(1.0);
+    let scale = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5].get(decimals as usize).copied().unwrap_or(1.0);
     (value * scale).round() / scale
 }
 

@@ -74,11 +74,11 @@ impl Link {
         self.owes_full = true;
     }
 
-    /// Whether a report is due.
-    pub(super) fn is_due(&self, now: Uptime, present: &Present<'_>) -> bool {
+    /// Whether a report is due; without news it is after a heartbeat.
+    pub(super) fn is_due(&self, now: Uptime, present: &Present<'_>, heartbeat: Duration) -> bool {
         let Some((at, said)) = self.last.as_ref().filter(|_| !self.owes_full) else { return true };
         let quiet = now.since(*at);
-        quiet >= present.stage.heartbeat()
+        quiet >= heartbeat
             || match said.news(present) {
                 News::Now => true,
                 News::Soon => quiet >= GAP,
@@ -87,9 +87,9 @@ impl Link {
     }
 
     /// When a report will be due, whatever happens.
-    pub(super) fn next_wake(&self, present: &Present<'_>) -> Option<Uptime> {
+    pub(super) fn next_wake(&self, present: &Present<'_>, heartbeat: Duration) -> Option<Uptime> {
         let (at, said) = self.last.as_ref().filter(|_| self.up)?;
-        let wait = if said.news(present) == News::None { present.stage.heartbeat() } else { GAP };
+        let wait = if said.news(present) == News::None { heartbeat } else { GAP };
         Some(*at + wait)
     }
 

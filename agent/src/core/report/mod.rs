@@ -8,6 +8,8 @@ mod headline;
 mod link;
 mod slots;
 
+use std::time::Duration;
+
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::{Report, Sequence, Uptime};
 
@@ -27,12 +29,23 @@ pub struct Reporter {
     slots: Slots,
     /// What was said for good-bye: nothing else is said any more.
     parted: Option<Goodbye>,
+    /// Heartbeats come this many times as rarely as the stage has it.
+    stretch: u32,
 }
 
 impl Reporter {
     /// For so many supervisors.
     pub fn new(supervisors: usize) -> Self {
-        Self { links: vec![Link::default(); supervisors], slots: Slots::default(), parted: None }
+        Self { links: vec![Link::default(); supervisors], slots: Slots::default(), parted: None, stretch: 1 }
+    }
+
+    /// Heartbeats come so many times as rarely from now on; news comes as ever.
+    pub fn stretch_heartbeats(&mut self, factor: u32) {
+        self.stretch = factor.max(1);
+    }
+
+    fn heartbeat(&self, present: &Present<'_>) -> Duration {
+        present.stage.heartbeat() * self.stretch
     }
 
     fn link(&mut self, supervisor: SupervisorId) -> Option<&mut Link> {
@@ -92,14 +105,16 @@ impl Reporter {
         report: impl Fn() -> Report,
         actions: &mut Vec<Action>,
     ) {
-        if self.parted.is_some() || !self.links.iter().any(|link| link.up && link.is_due(now, present)) {
+        let heartbeat = self.heartbeat(present);
+        let due = |link: &Link| link.up && link.is_due(now, present, heartbeat);
+        if self.parted.is_some() || !self.links.iter().any(due) {
             return;
         }
         self.slots.refresh(shed);
         let mut report = report();
         report.containers = self.slots.reported(shed);
         for (index, link) in self.links.iter_mut().enumerate() {
-            if link.up && link.is_due(now, present) {
+            if due(link) {
                 let supervisor = SupervisorId(index as u8);
                 link.send(now, supervisor, &report, Headline::of(present), &self.slots, actions);
             }
@@ -124,6 +139,8 @@ impl Reporter {
 
     /// When the next report is due.
     pub fn next_wake(&self, present: &Present<'_>) -> Option<Uptime> {
-        self.links.iter().filter(|_| self.parted.is_none()).filter_map(|link| link.next_wake(present)).min()
+        let heartbeat = self.heartbeat(present);
+        let links = self.links.iter().filter(|_| self.parted.is_none());
+        links.filter_map(|link| link.next_wake(present, heartbeat)).min()
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! A master's `upsmon` is told "on battery" and "low battery" by a driver that measures the terminals, and shuts every
 //! host down cleanly at "low battery" (FSD); then the load is cut. It returns as a UPS does after a long outage: when the
-//! charge is back at `battery.charge.restart`. Set as somebody who knows this battery would: low at the voltage under load
-//! that this project's own ladder halts at (lead-acid 11.7 V, `LiFePO4` 12.4 V, held for two minutes as `upsmon`'s
-//! debounce), so that the battery lives as long; back at 12.6 V and 13.2 V while it is being charged, held for half an
-//! hour, with ten minutes of rest: a UPS that knew only a voltage and returned at once would flap.
+//! charge is back at `battery.charge.restart`. Set as somebody who knows this battery would: `battery.charge.low` at the
+//! reserve that this project's own ladder halts at (35 % for lead-acid, 15 % for `LiFePO4`), so that the battery lives as
+//! long; the driver tells the charge from the datasheet's rest voltages, as these drivers do, held for two minutes. Back
+//! at 12.6 V and 13.2 V while it is being charged, held for half an hour, with ten minutes of rest: a UPS that returned at
+//! once would flap.
 //!
 //! Nothing is slowed and nothing is chosen: that is what these tools are.
 
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
-use protocol::{Current, Uptime, Voltage};
+use protocol::{Current, Soc, Uptime, Voltage};
 
 use super::{Command, Controller, NodeState, Seen};
 
@@ -40,9 +41,9 @@ pub struct Nut {
 impl Nut {
     /// For a battery of this kind.
     pub fn new(chemistry: Chemistry) -> Self {
-        let (low, back) = if chemistry.is_lead_acid() { (11.7, 12.6) } else { (12.4, 13.2) };
+        let (reserve, back) = if chemistry.is_lead_acid() { (35.0, 12.6) } else { (15.0, 13.2) };
         Self {
-            low: Voltage::from_volts(low),
+            low: chemistry.usual().rest.voltage(Soc::from_percent(reserve)),
             back: Voltage::from_volts(back),
             low_since: None,
             back_since: None,

@@ -7,23 +7,29 @@
 //! deferrable) is served while the panel gives more than a twentieth of its label, and stops at night; critical work
 //! runs on. The charger's cut is its only protection, as in the original.
 
-use protocol::{Power, Stage};
+use std::time::Duration;
+
+use protocol::{Power, Stage, Uptime};
 
 use super::{Command, Controller, Level, Seen};
 
 /// The part of the panel's label that counts as sun.
 const SUN: f64 = 0.05;
 
+/// The servers tell each other how much sun they have this often.
+const ROUND: Duration = Duration::from_mins(10);
+
 /// Work while the sun shines.
 #[derive(Debug)]
 pub struct SolarProtocol {
     sun: Power,
+    next: Uptime,
 }
 
 impl SolarProtocol {
     /// With a panel of this label.
     pub fn new(panel: Power) -> Self {
-        Self { sun: panel * SUN }
+        Self { sun: panel * SUN, next: Uptime::START }
     }
 }
 
@@ -33,6 +39,10 @@ impl Controller for SolarProtocol {
     }
 
     fn decide(&mut self, seen: &Seen<'_>, commands: &mut Vec<Command>) {
+        if seen.now < self.next {
+            return;
+        }
+        self.next = seen.now + ROUND;
         let level = if seen.available > self.sun { Level::ALL } else { Level::of(Stage::Drain) };
         for (node, body) in seen.nodes.iter().enumerate() {
             if body.level != level {

@@ -3,13 +3,13 @@
 //! hysteresis, no load compensation, and nobody talks to anybody. Each node still waits until the voltage has been on its
 //! side for a minute (a script in cron), which is all that keeps it from chattering.
 //!
-//! Thresholds: the last node of the shed order goes at 12.2 V (`LiFePO4` 13.0 V), the first at 11.7 V (12.4 V): the span of
-//! this project's own ladder, terminal voltage under load.
+//! Thresholds: terminal voltage under load against the datasheet's rest voltages, as such scripts have them: who sheds first
+//! goes at 55 % (`LiFePO4` 35 %), who sheds last at 35 % (15 %), the span of this project's own ladder from `Shed` to `Halt`.
 
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
-use protocol::{Uptime, Voltage};
+use protocol::{Soc, Uptime, Voltage};
 
 use super::{Command, Controller, NodeState, Seen};
 
@@ -28,11 +28,11 @@ pub struct Threshold {
 impl Threshold {
     /// For a battery of this kind, and nodes with these places in the shed order.
     pub fn new(chemistry: Chemistry, shed_orders: &[u8]) -> Self {
-        let (first, last) = if chemistry.is_lead_acid() { (11.7, 12.2) } else { (12.4, 13.0) };
+        let (last, first) = if chemistry.is_lead_acid() { (35.0, 55.0) } else { (15.0, 35.0) };
         let most = shed_orders.iter().copied().max().unwrap_or(0).max(1);
         let limit = |order: &u8| {
             let part = f64::from(*order) / f64::from(most);
-            Voltage::from_volts(first + (last - first) * part)
+            chemistry.usual().rest.voltage(Soc::from_percent(last + (first - last) * part))
         };
         let limits: Vec<Voltage> = shed_orders.iter().map(limit).collect();
         Self { contrary: vec![None; limits.len()], limits }
