@@ -94,8 +94,9 @@ impl Estimator {
     pub fn advisories(&self) -> impl Iterator<Item = Advisory> + '_ {
         let label = self.cell.label;
         let size = self.drawn.size / label;
-        let sure = self.drawn.size_spread < 0.025 && self.celsius > 10.0;
-        let gain = sure && (size - 1.0).abs() > 0.033 && size > 0.92;
+        let spread = self.drawn.size_spread;
+        let sure = spread < 0.04 && self.celsius > 10.0;
+        let gain = sure && (size - 1.0).abs() > (1.5 * spread).max(0.033) && size > 0.92;
         let old = sure && size <= 0.92;
         [
             self.suspect.clipped().map(|amps| Advisory::ShuntClipped { limit: Current::from_amps(amps) }),

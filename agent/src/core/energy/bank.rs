@@ -9,12 +9,20 @@ use libm::{exp, sqrt};
 
 use super::cell::{Cell, Shape};
 use super::chance::{bell, even, mixed};
-use super::drift::{Drift, ERRORS_START, Errors, FAST, SLOW, STEADY, WANDER};
+use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, places};
 
 /// How many hypotheses.
 pub(super) const COUNT: usize = 192;
 /// Below empty, a hypothesis may still run a little: the label's rate is not the site's.
 const SOC_LEAST: f64 = -0.05;
+/// A battery found full by voltage and tail current still takes a little.
+const FULL_FOUND: f64 = 0.993;
+/// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the capacity.
+const MISS_SPREAD: f64 = 0.03;
+/// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity.
+const EMPTY_SPREAD: f64 = 0.01;
+/// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
+const LOSS_SPREAD: f64 = 0.7;
 /// Bins of the weighted percentile.
 const BINS: usize = 96;
 
@@ -27,6 +35,10 @@ pub(super) struct Hypothesis {
     pub(super) size: f64,
     /// Its curve.
     pub(super) shape: Shape,
+    /// Its losses while it is charged, against the datasheet's.
+    loss: f64,
+    /// Charged beyond full since it was last known to be full, in parts of its capacity: it was not that full.
+    over: f64,
     /// Its own errors of the reading.
     pub(super) errors: Errors,
     /// Logarithm of its weight, and the weight.
@@ -41,6 +53,16 @@ pub(super) enum Start {
     Unknown,
     /// About this, give or take; `trust` is the part of the bank that believes it, the rest is spread.
     About { soc: f64, spread: f64, trust: f64 },
+}
+
+impl Start {
+    /// Charge drawn since full, in parts of the capacity, as far as it is known.
+    pub(super) fn drawn(self) -> f64 {
+        match self {
+            Self::About { soc, trust, .. } if trust > 0.9 => 1.0 - soc,
+            Self::Unknown | Self::About { .. } => 0.0,
+        }
+    }
 }
 
 /// The capacity and the errors, as far as an earlier life knew them.
@@ -60,11 +82,14 @@ pub(super) struct Belief {
 pub(super) const SIZES: usize = 9;
 
 impl Belief {
-    /// Of a battery never seen: most hold what the label says, some are old.
-    pub(super) fn fresh(offset_spread: f64) -> Self {
+    /// Of a battery never seen: most hold about what the label says, one in eight is old.
+    pub(super) fn fresh(cell: &Cell) -> Self {
+        // IEC 60896 asks 95 % of a new one, good ones hold more than their label; a shunt is off by a few percent. An
+        // old LiFePO4 battery is only told in its knee, so that more must be allowed for.
+        let [old, used] = if cell.is_lead() { [0.90, 0.965] } else { [0.74, 0.95] };
         Self {
-            sizes: [0.55, 0.92, 0.977, 0.989, 1.0, 1.01, 1.022, 1.042, 1.1],
-            offset: (0.0, offset_spread),
+            sizes: [0.55, old, used, 0.985, 1.0, 1.015, 1.035, 1.06, 1.12],
+            offset: (0.0, cell.steady_spread()),
             resistance: (1.0, 1.0, 0.5),
             end: (0.0, 1.0),
         }
@@ -86,6 +111,8 @@ pub(super) struct View {
     pub(super) amps: f64,
     /// Current behind the slow RC pair, A.
     pub(super) amps_slow: f64,
+    /// Charge drawn since full, in parts of the label's capacity.
+    pub(super) drawn: f64,
     /// Battery temperature, C.
     pub(super) celsius: f64,
     /// Variance of what the equation leaves out, V^2.
@@ -95,7 +122,7 @@ pub(super) struct View {
 /// The hypotheses and what they share.
 #[derive(Debug, Clone)]
 pub(super) struct Bank {
-    all: Box<[Hypothesis; COUNT]>,
+    all: Box<[Hypothesis]>,
     drift: Drift,
     counter: u64,
 }
@@ -106,16 +133,19 @@ impl Bank {
             soc: 0.5,
             size: 1.0,
             shape: Shape { knee: 1.0, end: 0.0 },
-            errors: ERRORS_START,
+            loss: 1.0,
+            over: 0.0,
+            errors: [0.0; ERRORS],
             log_weight: 0.0,
             weight: 1.0,
         };
-        let mut all = Box::new([blank; COUNT]);
+        let mut all = vec![blank; COUNT].into_boxed_slice();
         for (index, one) in all.iter_mut().enumerate() {
             one.size = belief.size_at(even(index, 1));
             let end = belief.end.0 + belief.end.1 * bell(even(index, 3));
             one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
-            one.errors[STEADY] = belief.offset.0;
+            one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
+            one.errors[..PLACES].fill(belief.offset.0);
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
         }
@@ -136,20 +166,23 @@ impl Bank {
                 Start::About { trust, .. } => unknown((along - trust) / (1.0 - trust)),
                 Start::Unknown => unknown(along),
             };
+            one.over = 0.0;
         }
     }
 
-    /// Counts charge: out of the battery (discharge) and into it, both as read, in Ah; `efficiency` of the latter stays.
-    pub(super) fn count(&mut self, cell: &Cell, out: f64, into: f64, efficiency: f64) {
+    /// Counts charge, in Ah: out of the battery (discharge) and into it as read, and what a new one loses meanwhile.
+    pub(super) fn count(&mut self, cell: &Cell, out: f64, into: f64, lost: f64) {
         for one in self.all.iter_mut() {
-            let stored = into * (efficiency + 0.01 * one.shape.end).min(1.0);
-            one.soc = (one.soc + (stored - out) / (one.size * cell.label)).clamp(SOC_LEAST, 1.0);
+            let gained = (into - out - lost * one.loss) / (one.size * cell.label);
+            let soc = one.soc + gained;
+            one.over += (soc - 1.0).max(0.0);
+            one.soc = soc.clamp(SOC_LEAST, 1.0);
         }
     }
 
-    /// So much charge moved (parts of the capacity) in so many hours, in whatever direction, at this temperature.
-    pub(super) fn pass(&mut self, cell: &Cell, moved: f64, hours: f64, celsius: f64) {
-        let keep = self.drift.pass(moved, hours, cell.wander_factor(celsius));
+    /// So much charge moved (parts of the capacity) in whatever direction, so many hours passed.
+    pub(super) fn pass(&mut self, moved: f64, hours: f64) {
+        let keep = self.drift.pass(moved, hours);
         for one in self.all.iter_mut() {
             one.errors[WANDER] *= keep;
         }
@@ -167,7 +200,12 @@ impl Bank {
     /// Weighs all hypotheses by a stretch of discharge.
     pub(super) fn weigh(&mut self, cell: &Cell, view: &View) {
         let factor = cell.resistance * cell.resistance_factor(view.celsius);
-        let row = [1.0, 1.0, -view.amps * factor, -view.amps_slow * factor];
+        let mut row = [0.0; ERRORS];
+        row[..PLACES].copy_from_slice(&places(view.drawn));
+        row[WANDER] = 1.0;
+        row[FAST] = -view.amps * factor;
+        row[SLOW] = -view.amps_slow * factor;
+        self.drift.allow(cell.wander_factor(view.celsius));
         let gain = self.drift.look(row, view.noise);
         let amps = view.amps.max(0.0);
         let ends = cell.ends(amps, view.celsius);
@@ -177,7 +215,8 @@ impl Bank {
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
             let steep = 0.7 * (above - expected);
             let holds = cell.offset_holds(expected);
-            one.log_weight += gain.apply(&mut one.errors, view.volts, expected, steep * steep, holds);
+            one.log_weight +=
+                cell.trust() * gain.apply(&mut one.errors, view.volts, expected, steep * steep, holds);
         }
         self.settle();
     }
@@ -200,7 +239,7 @@ impl Bank {
 
     /// The resistance as seen in quick changes of the current, in parts of the datasheet's, with its variance.
     pub(super) fn see_resistance(&mut self, seen: f64, noise: f64) {
-        let mut row = [0.0; super::drift::ERRORS];
+        let mut row = [0.0; ERRORS];
         row[FAST] = 1.0;
         let gain = self.drift.look(row, noise);
         for one in self.all.iter_mut() {
@@ -210,13 +249,27 @@ impl Bank {
 
     /// The battery is full: each hypothesis is judged by how near it was, and begins again from there.
     pub(super) fn full(&mut self, spread: f64) {
-        let best = self.all.iter().map(|one| miss(one.soc) + one.log_weight).fold(f64::MIN, f64::max);
+        let best = self.all.iter().map(|one| miss(one) + one.log_weight).fold(f64::MIN, f64::max);
         let agrees = self.all.iter().any(|one| one.soc > 0.8);
         for (index, one) in self.all.iter_mut().enumerate() {
             if agrees {
-                one.log_weight += miss(one.soc) - best;
+                one.log_weight += miss(one) - best;
             }
-            one.soc = around(1.0, spread, bell(even(index, 0)));
+            one.soc = around(FULL_FOUND, spread, bell(even(index, 0)));
+            one.over = 0.0;
+        }
+        self.settle();
+    }
+
+    /// The battery is at its end of discharge: each hypothesis is judged by how near it was. That is where the capacity
+    /// ends by definition, whatever the curve is worth.
+    pub(super) fn empty(&mut self, cell: &Cell, view: &View) {
+        let ends = cell.ends(view.amps, view.celsius);
+        for one in self.all.iter_mut() {
+            // Where the knee of LiFePO4 lies says nothing of where it ends.
+            let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
+            let off = (one.soc - cell.end_of(shape, ends.at(one.size))) / EMPTY_SPREAD;
+            one.log_weight -= 0.5 * off * off / (1.0 + off * off / 20.0);
         }
         self.settle();
     }
@@ -260,6 +313,7 @@ impl Bank {
             one.size = (one.size + 0.12 * size_spread * jitter(1)).clamp(0.2, 1.5);
             one.shape.knee = (one.shape.knee * exp(0.05 * jitter(2))).clamp(0.3, 3.0);
             one.shape.end = (one.shape.end + 0.12 * jitter(3)).clamp(-3.0, 3.0);
+            one.loss = (one.loss * exp(0.1 * jitter(4))).clamp(0.1, 10.0);
         }
     }
 
@@ -314,7 +368,10 @@ impl Bank {
         let even: [f64; SIZES] = std::array::from_fn(|at| at as f64 / (SIZES - 1) as f64);
         Belief {
             sizes: self.percentiles(|one| one.size, even),
-            offset: (self.mean(|one| one.errors[STEADY]).0, self.drift.steady_spread()),
+            offset: (
+                self.mean(|one| curve(&one.errors, &[1.0 / PLACES as f64; PLACES])).0,
+                self.drift.steady_spread(),
+            ),
             resistance: (self.mean(|one| one.errors[FAST]).0, self.mean(|one| one.errors[SLOW]).0, 0.2),
             end: self.mean(|one| one.shape.end),
         }
@@ -335,17 +392,12 @@ fn unknown(along: f64) -> f64 {
 /// A state of charge near one that was told: around it, but never beyond full or empty.
 fn around(soc: f64, spread: f64, bell: f64) -> f64 {
     let value = soc + spread * bell;
-    if value > 1.0 {
-        2.0 - value
-    } else if value < 0.0 {
-        -value
-    } else {
-        value
-    }
+    let folded = if value > 1.0 { 2.0 - value } else { value };
+    folded.clamp(0.0, 1.0)
 }
 
-/// How little a hypothesis fits a full battery: counted charge errs by a few percent on the way up.
-fn miss(soc: f64) -> f64 {
-    let off = (soc - 1.0).min(0.0) / 0.04;
+/// How little a hypothesis fits a battery found full: it was not there yet, or should have been long ago.
+fn miss(one: &Hypothesis) -> f64 {
+    let off = (one.soc + one.over - FULL_FOUND) / MISS_SPREAD;
     -0.5 * off * off / (1.0 + off * off / 20.0)
 }

@@ -10,10 +10,10 @@ use libm::{exp, log, sqrt};
 use super::drift::Wander;
 use crate::config::Battery;
 
-/// Rate at which a label's capacity holds, in parts of the capacity an hour (C/20).
-const LABEL_RATE: f64 = 0.05;
 /// How broad the knee of a lead-acid battery is, in parts of its capacity.
 pub(super) const KNEE_WIDTH: f64 = 0.05;
+/// Spread of a voltmeter's steady error, V: half a percent of 12 V is usual.
+const METER_SPREAD: f64 = 0.04;
 /// Above this rest voltage the plateau of LiFePO4 begins: its height says nothing of the charge.
 const PLATEAU: f64 = 13.05;
 
@@ -55,13 +55,6 @@ impl Ends {
     }
 }
 
-impl Shape {
-    /// The usable end of this hypothesis, where the datasheet's is `end`.
-    pub(super) fn end_off(self, end: f64) -> f64 {
-        end + self.end * (0.01 + 0.3 * end.abs())
-    }
-}
-
 impl Cell {
     pub(super) fn new(battery: &Battery) -> Self {
         let usual = battery.chemistry.usual();
@@ -98,6 +91,23 @@ impl Cell {
         if self.is_lead() { 0.0 } else { 0.04 }
     }
 
+    /// More than this no battery of this kind shows without a charger, V: full, on the high side of its datasheet and
+    /// under a voltmeter that reads too much.
+    pub(super) fn rest_most(&self) -> f64 {
+        self.usual.rest.volts()[20] + 2.0 * self.usual.rest_spread.volts()
+    }
+
+    /// The current that gassing takes at these terminal volts, in a new battery, A.
+    pub(super) fn gassing(&self, volts: f64, celsius: f64) -> f64 {
+        // Below this it is less than what the shunt's offset hides.
+        const NONE_BELOW: f64 = 13.0;
+        if !self.is_lead() || volts < NONE_BELOW {
+            return 0.0;
+        }
+        let above = (volts.min(15.0) / 6.0 - 2.23) * 11.0 + 0.06 * (celsius - 25.0);
+        0.02 * self.label / 100.0 * exp(above)
+    }
+
     /// How much more it resists at this temperature than at 25 C.
     pub(super) fn resistance_factor(&self, celsius: f64) -> f64 {
         let below = (25.0 - celsius).clamp(-20.0, 50.0);
@@ -105,10 +115,41 @@ impl Cell {
         if below > 0.0 { 1.0 + per_kelvin * below } else { 1.0 + 0.5 * per_kelvin * below }
     }
 
+    /// The usable end of a hypothesis, where the datasheet's is `end`. Published charts of LiFePO4 differ most about
+    /// where its knee lies.
+    pub(super) fn end_of(&self, shape: Shape, end: f64) -> f64 {
+        let spread = if self.is_lead() { 0.01 } else { 0.03 };
+        end + shape.end * (spread + 0.3 * end.abs())
+    }
+
+    /// A mean under this is at the end of discharge: the bursts of the load are there already, V.
+    pub(super) fn empty_below(&self) -> f64 {
+        self.usual.empty.volts() + if self.is_lead() { 0.15 } else { 0.5 }
+    }
+
+    /// How much a few minutes' voltage says of the charge, in parts of what its noise alone would allow: one view errs
+    /// as the last one did, because the equation is no battery. LiFePO4 is told of least well, in its knee.
+    pub(super) fn trust(&self) -> f64 {
+        if self.is_lead() { 0.6 } else { 0.3 }
+    }
+
+    /// How far the whole of the curve may lie off the datasheet, with the voltmeter's error, V.
+    pub(super) fn steady_spread(&self) -> f64 {
+        let chart = if self.is_lead() { 0.5 * self.usual.rest_spread.volts() } else { 0.0 };
+        sqrt(METER_SPREAD * METER_SPREAD + chart * chart)
+    }
+
     /// How far this battery's voltage may wander off its datasheet as its charge changes.
     pub(super) fn wander(&self) -> Wander {
         // The height of the plateau says nothing of the knee.
-        Wander { spread: self.usual.rest_spread.volts(), length: if self.is_lead() { 0.5 } else { 0.05 } }
+        let spread = self.usual.rest_spread.volts();
+        if self.is_lead() {
+            let (curve, passing) = (0.8 * spread, 0.5 * spread);
+            Wander { curve, curve_end: 0.5, curve_length: 0.5, passing, passing_length: 0.3 }
+        } else {
+            // The height of the plateau says nothing of the knee.
+            Wander { curve: 0.0, curve_end: 0.0, curve_length: 1.0, passing: spread, passing_length: 0.05 }
+        }
     }
 
     /// How much more it wanders at this temperature: datasheets say little of the cold.
@@ -116,10 +157,15 @@ impl Cell {
         if self.is_lead() { 1.0 + 0.06 * (22.0 - celsius).clamp(0.0, 30.0) } else { 1.0 }
     }
 
+    /// Rate at which a label's capacity holds, in parts of the capacity an hour: C/20 for lead-acid, C/5 for lithium.
+    fn label_rate(&self) -> f64 {
+        if self.is_lead() { 0.05 } else { 0.2 }
+    }
+
     /// State of charge at which a new battery reaches its end of discharge, at this rate (parts an hour) and
     /// temperature. Zero at the label's conditions.
     pub(super) fn end(&self, rate: f64, celsius: f64) -> f64 {
-        let ratio = (rate / LABEL_RATE).clamp(0.02, 100.0);
+        let ratio = (rate / self.label_rate()).clamp(0.02, 100.0);
         let exponent = self.usual.peukert - 1.0;
         // Below the label's rate little is gained, and nothing from LiFePO4.
         let most = if self.is_lead() { 1.01 } else { 1.0 };
@@ -137,7 +183,7 @@ impl Cell {
 
     /// Rest voltage and knee of a hypothesis at a state of charge; the resistance's drop comes off it.
     pub(super) fn voltage(&self, soc: f64, shape: Shape, end: f64) -> f64 {
-        let end = shape.end_off(end);
+        let end = self.end_of(shape, end);
         if self.is_lead() {
             let place = (soc - end) / (KNEE_WIDTH * shape.knee);
             let knee = if place > 12.0 { 0.0 } else { self.knee * exp(-place.max(-1.0)) };
@@ -175,7 +221,7 @@ impl Cell {
     /// `offset` is what the terminals show above the equation, `drop` what the resistance takes.
     pub(super) fn empty_at(&self, shape: Shape, end: f64, offset: f64, drop: f64) -> f64 {
         let wanted = self.cutoff + drop - offset * self.offset_holds(self.cutoff);
-        let usable = shape.end_off(end);
+        let usable = self.end_of(shape, end);
         if !self.is_lead() {
             let stretch = (1.0 - usable) * (0.85 + 0.15 * shape.knee);
             return usable + stretch * self.table_soc(wanted.min(PLATEAU));

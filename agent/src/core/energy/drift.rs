@@ -1,82 +1,138 @@
-//! What the readings are off by: a Kalman filter over the offset and the resistance, shared by all hypotheses.
+//! What the readings are off by: a Kalman filter over this battery's own curve and its resistance, shared by all
+//! hypotheses.
 //!
-//! Every hypothesis sees the same currents, so the covariance and the gains are the same for all of them; each one
-//! only keeps its own four means. That is what makes a bank of hypotheses cost little more than one filter.
+//! The rest voltage of a battery lies off its datasheet by a function of the charge drawn since full, the voltmeter's
+//! error included: a Gaussian process, held at a few [`PLACES`] and straight between them. It belongs to the battery,
+//! so it stays the same from one discharge to the next: what was seen twice there is not believed twice.
+//!
+//! Every hypothesis sees the same currents and the same charge drawn, so the covariance and the gains are the same for
+//! all of them; each one only keeps its own means. That is what makes a bank of hypotheses cost little more than one
+//! filter.
 
 use libm::{exp, sqrt};
 
-/// How many numbers a hypothesis estimates about its own errors.
-pub(super) const ERRORS: usize = 4;
-/// The steady part of the offset: the voltmeter's, and this battery against its datasheet. Volts.
-pub(super) const STEADY: usize = 0;
-/// The part of the offset that wanders as the charge changes: the datasheet's curve has another shape. Volts.
-pub(super) const WANDER: usize = 1;
+/// At how many charges drawn since full the curve is held: every fifth of the label's capacity.
+pub(super) const PLACES: usize = 6;
+/// How many numbers a hypothesis estimates about its own errors: the curve's, then two resistances.
+pub(super) const ERRORS: usize = PLACES + 3;
+/// What wanders off that curve as the charge changes: bends between the places, what the last charge left. Volts.
+pub(super) const WANDER: usize = PLACES;
 /// Resistance at once, in parts of the datasheet's.
-pub(super) const FAST: usize = 2;
+pub(super) const FAST: usize = PLACES + 1;
 /// Resistance that builds up over half an hour (one RC pair), in parts of the datasheet's.
-pub(super) const SLOW: usize = 3;
+pub(super) const SLOW: usize = PLACES + 2;
 
-/// The means of one hypothesis.
+/// The means of one hypothesis: volts at the places, then resistances.
 pub(super) type Errors = [f64; ERRORS];
 
-/// Before anything is seen.
-pub(super) const ERRORS_START: Errors = [0.0, 0.0, 1.0, 1.0];
+/// How far this battery may lie off its datasheet, one standard deviation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wander {
+    /// Its own curve, when full, V.
+    pub(super) curve: f64,
+    /// How much more when empty, as a part of it: how weak the acid is at the end is the maker's choice.
+    pub(super) curve_end: f64,
+    /// Over how much charge (parts of the capacity) the curve changes.
+    pub(super) curve_length: f64,
+    /// What wanders off the curve, V ...
+    pub(super) passing: f64,
+    /// ... and is forgotten over so much charge (parts of the capacity).
+    pub(super) passing_length: f64,
+}
+
+impl Wander {
+    /// Covariance of the curve at two places, V^2.
+    fn between(self, one: usize, other: usize) -> f64 {
+        let charge = |place: usize| place as f64 / (PLACES - 1) as f64;
+        let spread = |place: usize| self.curve * (1.0 + self.curve_end * charge(place));
+        spread(one) * spread(other) * exp(-(charge(one) - charge(other)).abs() / self.curve_length)
+    }
+}
 
 /// The covariance that all hypotheses share.
 #[derive(Debug, Clone)]
 pub(super) struct Drift {
     covariance: [[f64; ERRORS]; ERRORS],
     wander: Wander,
-}
-
-/// The wandering offset: how far it goes, and how much charge makes it forget.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wander {
-    /// One standard deviation, V.
-    pub(super) spread: f64,
-    /// Parts of the capacity.
-    pub(super) length: f64,
+    /// How much more the curve may wander than at room temperature, as far as that was allowed for.
+    factor: f64,
 }
 
 /// How one innovation moves the means.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gain {
-    by: [f64; ERRORS],
+    by: Errors,
     variance: f64,
-    row: [f64; ERRORS],
+    row: Errors,
     noise: f64,
 }
 
+/// How much each place says of the curve where so much was drawn since full (parts of the label's capacity).
+pub(super) fn places(drawn: f64) -> [f64; PLACES] {
+    let place = drawn.clamp(0.0, 1.0) * (PLACES - 1) as f64;
+    let below = (place as usize).min(PLACES - 2);
+    let mut weights = [0.0; PLACES];
+    weights[below + 1] = place - below as f64;
+    weights[below] = 1.0 - weights[below + 1];
+    weights
+}
+
+/// What a curve held at the places is where they weigh like this.
+pub(super) fn curve(errors: &Errors, weights: &[f64; PLACES]) -> f64 {
+    errors.iter().zip(weights).map(|(error, weight)| error * weight).sum()
+}
+
 impl Drift {
-    /// Standard deviations: steady offset in volts, resistance in parts of the datasheet's.
+    /// Standard deviations: an offset that all the curve has, in volts; resistance in parts of the datasheet's.
     pub(super) fn new(steady: f64, wander: Wander, resistance: f64) -> Self {
         let mut covariance = [[0.0; ERRORS]; ERRORS];
-        let spreads = [steady, wander.spread, resistance, resistance];
-        for (place, spread) in spreads.into_iter().enumerate() {
-            covariance[place][place] = spread * spread;
+        for (one, line) in covariance.iter_mut().enumerate().take(PLACES) {
+            for (other, value) in line.iter_mut().enumerate().take(PLACES) {
+                *value = steady * steady + wander.between(one, other);
+            }
         }
-        Self { covariance, wander }
+        covariance[WANDER][WANDER] = wander.passing * wander.passing;
+        covariance[FAST][FAST] = resistance * resistance;
+        covariance[SLOW][SLOW] = resistance * resistance;
+        Self { covariance, wander, factor: 1.0 }
     }
 
-    /// So much charge moved (parts of the capacity), so many hours passed, with the offset wandering this much more than
-    /// usual. Answers what the wandering means keep.
-    pub(super) fn pass(&mut self, moved: f64, hours: f64, more: f64) -> f64 {
-        let keep = exp(-moved / self.wander.length);
+    /// So much charge moved (parts of the capacity), so many hours passed. Answers what the wandering means keep.
+    pub(super) fn pass(&mut self, moved: f64, hours: f64) -> f64 {
+        let keep = exp(-moved / self.wander.passing_length);
         for other in 0..ERRORS {
             self.covariance[WANDER][other] *= keep;
             self.covariance[other][WANDER] *= keep;
         }
-        let spread = self.wander.spread * more;
+        let spread = self.wander.passing * self.factor;
         self.covariance[WANDER][WANDER] += spread * spread * (1.0 - keep * keep);
-        // Resistance follows temperature and age: about a tenth in a day.
+        // Resistance follows temperature and age: about a tenth in a day. A curve changes over the seasons.
         let step = 0.01 * hours / 24.0;
         self.covariance[FAST][FAST] += step;
         self.covariance[SLOW][SLOW] += step;
+        self.add_curve(hours / (24.0 * 100.0));
         keep
     }
 
+    /// The curve may wander this much more than at room temperature.
+    pub(super) fn allow(&mut self, factor: f64) {
+        if factor > self.factor {
+            self.add_curve(factor * factor - self.factor * self.factor);
+            self.factor = factor;
+        }
+    }
+
+    /// Adds this part of the curve's first covariance.
+    fn add_curve(&mut self, part: f64) {
+        for one in 0..PLACES {
+            for other in 0..PLACES {
+                self.covariance[one][other] += part * self.wander.between(one, other);
+            }
+        }
+    }
+
     /// Looks at the world through `row` with this noise (a variance); the means then follow by [`Gain::apply`].
-    pub(super) fn look(&mut self, row: [f64; ERRORS], noise: f64) -> Gain {
+    pub(super) fn look(&mut self, row: Errors, noise: f64) -> Gain {
         let mut by = [0.0; ERRORS];
         for (line, gain) in by.iter_mut().enumerate() {
             *gain = (0..ERRORS).map(|at| self.covariance[line][at] * row[at]).sum();
@@ -92,20 +148,25 @@ impl Drift {
         Gain { by, variance, row, noise }
     }
 
-    /// The steady offset may be this much larger than was thought, V.
+    /// All the curve may lie off by this much more than was thought, V.
     pub(super) fn loosen_steady(&mut self, volts: f64) {
-        self.covariance[STEADY][STEADY] += volts * volts;
+        for line in self.covariance.iter_mut().take(PLACES) {
+            for value in line.iter_mut().take(PLACES) {
+                *value += volts * volts;
+            }
+        }
     }
 
-    /// The steady offset's standard deviation, V.
+    /// The curve's standard deviation on its mean, V.
     pub(super) fn steady_spread(&self) -> f64 {
-        sqrt(self.covariance[STEADY][STEADY].max(0.0))
+        let variance: f64 = (0..PLACES).map(|at| self.covariance[at][at]).sum();
+        sqrt((variance / PLACES as f64).max(0.0))
     }
 }
 
 impl Gain {
     /// Moves the means of one hypothesis that expected `expected` before its errors, where `seen` was measured, with
-    /// this much more variance of its own; only the part `holds` of its errors shows here. Answers the logarithm of its
+    /// this much more variance of its own; only the part `holds` of its curve shows here. Answers the logarithm of its
     /// likelihood, up to a constant.
     pub(super) fn apply(&self, errors: &mut Errors, seen: f64, expected: f64, more: f64, holds: f64) -> f64 {
         let mut innovation = seen - expected;

@@ -28,9 +28,10 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// What it says of capacity and errors, `wander` being the datasheet's spread in volts: an offset learned at one
-    /// state of charge holds only so far at another. `None` when it cannot have been written by an estimator.
-    pub(super) fn belief(&self, wander: f64) -> Option<Belief> {
+    /// What it says of capacity and errors, `loosest` being the offset's spread before anything was learned, in volts: an
+    /// offset learned at one state of charge holds only so far at another. `None` when it cannot have been written by an
+    /// estimator.
+    pub(super) fn belief(&self, loosest: f64) -> Option<Belief> {
         let sizes = self.sizes.map(f64::from);
         let sane = sizes.is_sorted() && sizes.iter().all(|size| (0.1..=2.0).contains(size));
         let [offset, spread] = self.offset.map(f64::from);
@@ -45,7 +46,7 @@ impl Learned {
             && slow.is_finite();
         sane.then(|| Belief {
             sizes,
-            offset: (offset, spread.clamp(0.3 * wander, 1.0)),
+            offset: (offset, spread.clamp(0.5 * loosest, 1.0)),
             resistance: (quick.clamp(0.1, 20.0), slow.clamp(0.0, 20.0), loose.clamp(0.05, 1.0)),
             end: (end, end_spread.clamp(0.3, 1.0)),
         })

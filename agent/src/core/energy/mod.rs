@@ -20,6 +20,7 @@ mod bank;
 mod cell;
 mod chance;
 mod drift;
+mod fall;
 mod full;
 mod learned;
 mod load;
@@ -32,7 +33,8 @@ pub use suspect::Advisory;
 
 use bank::{Bank, Belief, Start, View};
 use cell::Cell;
-use drift::{FAST, SLOW, STEADY, WANDER};
+use drift::{FAST, SLOW, WANDER, curve, places};
+use fall::Fall;
 use full::Full;
 use load::{PresentLoad, weight};
 use suspect::Suspect;
@@ -51,8 +53,6 @@ const BAND_UNKNOWN_LITHIUM: f64 = 0.25;
 const VOUCHED_SPREAD: f64 = 0.012;
 /// Spread of a charge found full by voltage, tail and duration.
 const FULL_SPREAD: f64 = 0.008;
-/// Spread of a voltmeter's steady error: half a percent of 12 V is usual.
-const METER_SPREAD: f64 = 0.04;
 /// A load's bursts meet the cut-off before its mean does.
 const PEAK: f64 = 1.5;
 /// So much of the capacity after a known start the voltmeter can be judged ...
@@ -61,12 +61,18 @@ const VOLTMETER_MOVED: f64 = 0.1;
 const VOLTMETER_OFF: f64 = 0.4;
 /// What may flow beyond the end of a shunt's range, in parts of what is read.
 const UNSEEN: f64 = 0.5;
+/// With less than this part of the label's capacity left, the slope of the voltage has a say ...
+const FALLING: f64 = 0.3;
+/// ... and of what its straight line promises, these parts are believed: a knee bends.
+const FALL_BAND: [f64; 3] = [0.5, 0.75, 1.0];
+/// So much above its end of discharge a battery was charged again, V.
+const EMPTY_OVER: f64 = 1.0;
 /// Percentiles of the band.
 const BAND: [f64; 3] = [0.1, 0.5, 0.9];
 /// Of the charge that can still be drawn: too short a promise costs less than too long a one, and the knee of LiFePO4
 /// comes with less warning.
-const BAND_USABLE_LEAD: [f64; 3] = [0.1, 0.4, 0.9];
-const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.3, 0.9];
+const BAND_USABLE_LEAD: [f64; 3] = [0.1, 0.45, 0.9];
+const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.4, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,15 +97,23 @@ pub struct Estimator {
     start: Start,
     window: Window,
     full: Full,
+    fall: Fall,
     suspect: Suspect,
     voltage_only: VoltageOnly,
     load: PresentLoad,
     drawn: Drawn,
     /// Charge out of and into the battery since the bank was told, Ah.
     pending: (f64, f64),
+    /// What gassing took of it, in a new battery, Ah.
+    gassed: f64,
     /// Charge out of and into the battery since the start, or the last time it was full, Ah; and the hours.
     counted: (f64, f64, f64),
     was_full: bool,
+    was_empty: bool,
+    /// Charge drawn since full when the count began, in parts of the label's capacity.
+    drawn_before: f64,
+    /// How many of the counted hours the bank knows.
+    passed: f64,
     /// Charge read at the end of the shunt's range since the bank was told, Ah; positive out of the battery.
     unseen: f64,
     /// How far the voltmeter is off, once that was plain, V.
@@ -127,9 +141,8 @@ impl Estimator {
     /// clock at boot), which widens the band.
     pub fn new(battery: Battery, learned: Option<&Learned>, off_for: Option<Duration>) -> Self {
         let cell = Cell::new(&battery);
-        let wander = cell.usual.rest_spread.volts();
-        let fresh = Belief::fresh(libm::sqrt(METER_SPREAD * METER_SPREAD + 0.25 * wander * wander));
-        let belief = learned.and_then(|known| known.belief(wander)).unwrap_or(fresh);
+        let belief = learned.and_then(|known| known.belief(cell.steady_spread()));
+        let belief = belief.unwrap_or_else(|| Belief::fresh(&cell));
         let start = learned.map_or(Start::Unknown, |known| restart(known, off_for));
         let bank = Bank::new(&cell, start, &belief);
         let mut new = Self {
@@ -140,13 +153,18 @@ impl Estimator {
             start,
             window: Window::default(),
             full: Full::default(),
+            fall: Fall::default(),
             suspect: Suspect::default(),
             voltage_only: VoltageOnly::default(),
             load: PresentLoad::default(),
             drawn: Drawn::default(),
             pending: (0.0, 0.0),
+            gassed: 0.0,
             counted: (0.0, 0.0, 0.0),
             was_full: false,
+            was_empty: false,
+            drawn_before: start.drawn(),
+            passed: 0.0,
             unseen: 0.0,
             volts_off: None,
             compensated: None,
@@ -166,6 +184,8 @@ impl Estimator {
 
     fn restart_at(&mut self, start: Start) {
         self.start = start;
+        self.drawn_before = start.drawn();
+        self.passed = 0.0;
         self.bank.place(start);
         self.pending = (0.0, 0.0);
         self.counted = (0.0, 0.0, 0.0);
@@ -205,8 +225,9 @@ impl Estimator {
         }
         let mean = before.map_or(amps, |before| 0.5 * (before.amps() + amps));
         self.count(mean, seconds);
+        self.gassed += self.cell.gassing(volts, self.celsius) * seconds / 3600.0;
         self.load.observe(volts, amps, seconds);
-        self.window.add(volts, amps, seconds, self.cell.label);
+        self.window.add(volts, amps, seconds, self.cell.label, self.cell.rest_most());
         let (quick, slow) = self.drawn.resistance;
         self.compensate(volts + amps * quick + self.window.amps_slow() * slow, seconds);
         if self.full.observe(self.cell.usual, self.cell.label, volts, amps, self.celsius, seconds) {
@@ -256,13 +277,30 @@ impl Estimator {
                 self.bank.see_resistance(seen, variance / (resistance * resistance) + 0.04);
             }
         }
-        if let Some(view) = self.window.take(resistance, self.cell.label, self.celsius) {
+        if let Some(view) =
+            self.window.take(resistance, self.cell.label, self.drawn_since_full(), self.celsius)
+        {
             self.check_voltmeter(&view);
+            let usual = (view.amps - self.load.amps()) * self.drawn.resistance.0;
+            self.fall.observe(view.drawn, view.volts + usual);
             if self.cell.tells(view.volts - self.volts_off.unwrap_or(0.0)) {
                 self.bank.weigh(&self.cell, &view);
+                self.check_empty(&view);
             }
         }
         self.draw();
+    }
+
+    /// Told once a discharge: what was drawn until the end is what the battery holds.
+    fn check_empty(&mut self, view: &View) {
+        let at_end = view.volts < self.cell.empty_below();
+        if at_end && !self.was_empty {
+            self.bank.empty(&self.cell, view);
+        }
+        self.was_empty |= at_end;
+        if view.volts > self.cell.empty_below() + EMPTY_OVER {
+            self.was_empty = false;
+        }
     }
 
     /// While the charge is still well known from the start, a voltage far off it is the voltmeter's fault.
@@ -282,12 +320,20 @@ impl Estimator {
 
     fn settle_pending(&mut self) {
         let (out, into) = std::mem::take(&mut self.pending);
-        self.bank.count(&self.cell, out, into, self.cell.usual.charge_efficiency);
+        let lost = into * (1.0 - self.cell.usual.charge_efficiency) + std::mem::take(&mut self.gassed);
+        self.bank.count(&self.cell, out, into, lost);
         let unseen = std::mem::take(&mut self.unseen) * UNSEEN / self.cell.label;
         if unseen.abs() > 0.0 {
             self.bank.blur(-unseen.max(0.0), (-unseen).max(0.0));
         }
-        self.bank.pass(&self.cell, (out + into) / self.cell.label, 0.1, self.celsius);
+        self.bank.pass((out + into) / self.cell.label, (self.counted.2 - self.passed).max(0.0));
+        self.passed = self.counted.2;
+    }
+
+    /// Charge drawn since full, in parts of the label's capacity; from an unknown start, since that.
+    fn drawn_since_full(&self) -> f64 {
+        let (out, into, _) = self.counted;
+        self.drawn_before + (out - into) / self.cell.label
     }
 
     /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.
@@ -302,6 +348,8 @@ impl Estimator {
         }
         self.was_full = true;
         self.start = Start::About { soc: 1.0, spread: FULL_SPREAD, trust: 1.0 };
+        self.drawn_before = 0.0;
+        self.passed = 0.0;
         self.bank.full(FULL_SPREAD);
         self.window.clear();
         self.draw();
@@ -355,16 +403,24 @@ impl Estimator {
         let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
         let label = self.cell.label;
         let ends = self.cell.ends(amps, self.celsius);
-        self.bank.percentiles(
+        let drawn = self.drawn_since_full();
+        let bursts = (PEAK * amps - self.load.amps()) * self.drawn.resistance.0;
+        let most = self.fall.most(self.cell.cutoff + bursts);
+        let most = most.unwrap_or(f64::MAX) * label;
+        let all = self.bank.percentiles(
             |one| {
                 let end = ends.at(one.size);
-                let offset = one.errors[STEADY] + one.errors[WANDER];
+                let offset = one.errors[WANDER] + curve(&one.errors, &places(drawn + one.soc * one.size));
                 let drop = amps * ohms * (PEAK * one.errors[FAST] + one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
             },
             if self.cell.is_lead() { BAND_USABLE_LEAD } else { BAND_USABLE_LITHIUM },
-        )
+        );
+        if all[1] > FALLING * label {
+            return all;
+        }
+        std::array::from_fn(|at| all[at].min(most * FALL_BAND[at]))
     }
 
     /// Nothing believable was read at `now`, for this reason: what is known ages at its worst rate.

@@ -82,8 +82,11 @@ impl Suspect {
                 self.volts_volts += up * up;
                 self.amps_amps += more * more;
                 self.volts_amps += up * more;
-                self.gathered.0 -= up * more;
-                self.gathered.1 += more * more;
+                // A charge meets another resistance, and a charger that holds its voltage none at all.
+                if amps > 0.0 && amps_last > 0.0 {
+                    self.gathered.0 -= up * more;
+                    self.gathered.1 += more * more;
+                }
                 if self.steps > 400.0 {
                     self.forget();
                 }

@@ -15,6 +15,9 @@ const SPAN_SECONDS_LEAST: f64 = 60.0;
 const SURFACE_HOURS: f64 = 1.5;
 const SURFACE_MOVED: f64 = 0.02;
 
+/// Under this, in parts of the capacity an hour, the load may be a charger's.
+const DISCHARGE_LEAST: f64 = 0.002;
+
 /// Sums since the last view.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
@@ -32,7 +35,8 @@ pub(super) struct Window {
 
 impl Window {
     /// One reading that stands for these seconds. `label` is the label's capacity in Ah.
-    pub(super) fn add(&mut self, volts: f64, amps: f64, seconds: f64, label: f64) {
+    /// `rest_most` is the highest voltage that this battery can show without a charger.
+    pub(super) fn add(&mut self, volts: f64, amps: f64, seconds: f64, label: f64, rest_most: f64) {
         if !self.begun {
             self.begun = true;
             // Nobody knows the current before the first reading; most likely it was the same.
@@ -48,7 +52,10 @@ impl Window {
         if amps > 0.0 {
             self.moved += moved;
         }
-        if amps < -0.004 * label {
+        if amps < DISCHARGE_LEAST * label && volts > rest_most {
+            // A charger holds the terminals, and the load as well.
+            self.surface = 1.0;
+        } else if amps < -0.004 * label {
             let part = (moved / SURFACE_MOVED * 4.0).min(1.0);
             self.surface += (1.0 - self.surface) * part;
         } else {
@@ -63,20 +70,20 @@ impl Window {
     }
 
     /// Closes the window. `None` where its voltage says nothing of the charge: while charging, and shortly after.
-    pub(super) fn take(&mut self, resistance: f64, label: f64, celsius: f64) -> Option<View> {
+    pub(super) fn take(&mut self, resistance: f64, label: f64, drawn: f64, celsius: f64) -> Option<View> {
         let seconds = self.seconds.max(1e-9);
         let (volts, amps) = (self.volts / seconds, self.amps / seconds);
         let swing = (self.amps_squared / seconds - amps * amps).max(0.0);
         self.clear();
         self.first_done = true;
-        if amps < -0.002 * label || self.surface > 0.3 {
+        if amps < -DISCHARGE_LEAST * label || self.surface > 0.3 {
             return None;
         }
         // What the equation leaves out: quicker RC pairs, after the load changed; what is left of a charge.
         let lag = 0.7 * (amps - self.amps_slow) * resistance;
         let surface = 0.25 * self.surface;
         let noise = 0.03 * 0.03 + lag * lag + surface * surface + 0.1 * swing * resistance * resistance;
-        Some(View { volts, amps, amps_slow: self.amps_slow, celsius, noise })
+        Some(View { volts, amps, amps_slow: self.amps_slow, drawn, celsius, noise })
     }
 
     /// Drops what was gathered: a gap lies in it.
