@@ -172,7 +172,7 @@ impl Bank {
 
     /// Counts charge, in Ah: out of the battery (discharge) and into it as read, and what a new one loses meanwhile.
     pub(super) fn count(&mut self, cell: &Cell, out: f64, into: f64, lost: f64) {
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             let gained = (into - out - lost * one.loss) / (one.size * cell.label);
             let soc = one.soc + gained;
             one.over += (soc - 1.0).max(0.0);
@@ -183,7 +183,7 @@ impl Bank {
     /// So much charge moved (parts of the capacity) in whatever direction, so many hours passed.
     pub(super) fn pass(&mut self, moved: f64, hours: f64) {
         let keep = self.drift.pass(moved, hours);
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             one.errors[WANDER] *= keep;
         }
     }
@@ -209,7 +209,7 @@ impl Bank {
         let gain = self.drift.look(row, view.noise);
         let amps = view.amps.max(0.0);
         let ends = cell.ends(amps, view.celsius);
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             let end = ends.at(one.size);
             let expected = cell.voltage(one.soc, one.shape, end);
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
@@ -242,7 +242,7 @@ impl Bank {
         let mut row = [0.0; ERRORS];
         row[FAST] = 1.0;
         let gain = self.drift.look(row, noise);
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             let _ = gain.apply(&mut one.errors, seen, 0.0, 0.0, 1.0);
         }
     }
@@ -265,7 +265,7 @@ impl Bank {
     /// ends by definition, whatever the curve is worth.
     pub(super) fn empty(&mut self, cell: &Cell, view: &View) {
         let ends = cell.ends(view.amps, view.celsius);
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             // Where the knee of LiFePO4 lies says nothing of where it ends.
             let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
             let off = (one.soc - cell.end_of(shape, ends.at(one.size))) / EMPTY_SPREAD;
@@ -278,7 +278,7 @@ impl Bank {
     fn settle(&mut self) {
         let top = self.all.iter().map(|one| one.log_weight).fold(f64::MIN, f64::max);
         let (mut sum, mut squares) = (0.0, 0.0);
-        for one in self.all.iter_mut() {
+        for one in &mut self.all {
             one.log_weight = (one.log_weight - top).max(-40.0);
             one.weight = exp(one.log_weight);
             sum += one.weight;
@@ -320,7 +320,7 @@ impl Bank {
     /// Weighted mean and standard deviation of something.
     pub(super) fn mean(&self, value: impl Fn(&Hypothesis) -> f64) -> (f64, f64) {
         let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
-        for one in self.all.iter() {
+        for one in &self.all {
             let value = value(one);
             sum += one.weight;
             first += one.weight * value;
