@@ -1,5 +1,6 @@
 //! `heliostat twin` as a user runs it.
 
+use std::fmt::Write as _;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -62,7 +63,7 @@ fn a_measured_sky_is_played() {
     let mut csv = String::from("time_s,ghi_W_m2,temp_C\n");
     for hour in 0..48 {
         let light = if hour < 24 && (6..18).contains(&hour) { 600 } else { 0 };
-        csv.push_str(&format!("{},{light},20\n", hour * 3600));
+        writeln!(csv, "{},{light},20", hour * 3600).unwrap();
     }
     std::fs::write(folder.path().join("sky.csv"), csv).unwrap();
     let text = include_str!("../../deploy/site.toml").replacen("#csv = \"sky.csv\"", "csv = \"sky.csv\"", 1);
@@ -72,6 +73,6 @@ fn a_measured_sky_is_played() {
     let outcome: Value = serde_json::from_slice(&twin(&words).stdout).unwrap();
     let available: Vec<f64> =
         outcome["daily"].as_array().unwrap().iter().map(|d| d["available_wh"].as_f64().unwrap()).collect();
-    assert!(available[0] > 500.0 && available[1] == 0.0, "{available:?}");
-    assert!((available[2] - available[0]).abs() < 0.2 * available[0] && available[3] == 0.0, "{available:?}");
+    assert!(available[0] > 500.0 && available[1] < 0.1, "{available:?}");
+    assert!((available[2] - available[0]).abs() < 0.2 * available[0] && available[3] < 0.1, "{available:?}");
 }

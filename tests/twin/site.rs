@@ -7,7 +7,7 @@ use supervisor::twin::run::run;
 use supervisor::twin::{Outcome, Site};
 
 /// The example, with some of its text replaced.
-pub fn example_with(changes: &[(&str, &str)]) -> Site {
+pub(crate) fn example_with(changes: &[(&str, &str)]) -> Site {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/site.toml");
     let mut text = std::fs::read_to_string(&file).expect("the example");
     for (from, to) in changes {
@@ -18,7 +18,7 @@ pub fn example_with(changes: &[(&str, &str)]) -> Site {
     Site::parse(&text, &file, &mut none).expect("a site")
 }
 
-pub fn play(site: &Site, policy: Policy, seed: u64, days: f64) -> Outcome {
+pub(crate) fn play(site: &Site, policy: Policy, seed: u64, days: f64) -> Outcome {
     run(site, policy, seed, days).expect("it runs")
 }
 

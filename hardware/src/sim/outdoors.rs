@@ -115,6 +115,8 @@ impl Outdoors {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use protocol::{Charge, Soc};
 
     use super::*;
@@ -126,7 +128,7 @@ mod tests {
 
     const STEP: Duration = Duration::from_mins(10);
 
-    fn settings(climate: Climate, record: Option<Record>) -> Settings {
+    fn settings(climate: &Climate, record: Option<Record>) -> Settings {
         let (chemistry, label) = (Chemistry::Agm, Charge::from_amp_hours(70.0));
         Settings {
             chemistry,
@@ -141,7 +143,7 @@ mod tests {
             },
             charger: charger::Settings::usual(chemistry, label),
             latitude_degrees: 13.5,
-            climate,
+            climate: *climate,
             record: record.map(Arc::new),
             ages: false,
             start: SolarTime { day: 1, since_midnight: Duration::ZERO },
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn dust_gathers_until_it_rains() {
-        let settings = settings(Climate::DRY, None);
+        let settings = settings(&Climate::DRY, None);
         let mut outdoors = Outdoors::new(&settings);
         let (mut most, mut washed) = (0.0_f64, 0);
         run(&mut outdoors, settings.start, 365, |outdoors| {
@@ -177,10 +179,11 @@ mod tests {
     fn a_measured_sky_gives_what_was_measured() {
         let mut text = String::from("time_s,plane_W_m2,temp_C\n");
         for hour in 0..24 {
-            text.push_str(&format!("{},{},30\n", hour * 3600, if (8..16).contains(&hour) { 500 } else { 0 }));
+            let light = if (8..16).contains(&hour) { 500 } else { 0 };
+            writeln!(text, "{},{light},30", hour * 3600).unwrap();
         }
         let record = Record::parse(&text, Place { longitude_degrees: 0.0, start_day: 1 }).unwrap();
-        let settings = settings(Climate::DRY, Some(record));
+        let settings = settings(&Climate::DRY, Some(record));
         let mut outdoors = Outdoors::new(&settings);
         let mut energy = 0.0;
         run(&mut outdoors, settings.start, 1, |outdoors| energy += outdoors.available().watts() / 6.0);
@@ -192,10 +195,10 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_sky() {
         let series = |seed| {
-            let settings = Settings { seed, ..settings(Climate::EQUATORIAL, None) };
+            let settings = Settings { seed, ..settings(&Climate::EQUATORIAL, None) };
             let mut all = Vec::new();
             run(&mut Outdoors::new(&settings), settings.start, 5, |o| {
-                all.push(o.available().watts().to_bits())
+                all.push(o.available().watts().to_bits());
             });
             all
         };

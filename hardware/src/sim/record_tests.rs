@@ -1,3 +1,6 @@
+#![allow(clippy::float_cmp, reason = "numbers that are copied, not computed")]
+
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
@@ -9,7 +12,7 @@ fn two_days(time: impl Fn(u32) -> String, header: &str) -> String {
     let mut text = format!("{header}\n");
     for hour in 0..48_u32 {
         let light = if hour % 24 == 12 { 800 } else { 0 };
-        text.push_str(&format!("{},{light},{}\n", time(hour), 10 + hour % 24));
+        writeln!(text, "{},{light},{}", time(hour), 10 + hour % 24).unwrap();
     }
     text
 }
@@ -56,7 +59,7 @@ fn a_leap_day_is_passed_over() {
         |hour: u32| format!("2024-{} {:02}:00", ["02-28", "02-29", "03-01"][hour as usize / 24], hour % 24);
     let mut text = "time,ghi_W_m2,temp_C\n".to_owned();
     for hour in 0..72 {
-        text.push_str(&format!("{},{},5\n", time(hour), hour / 24 * 100));
+        writeln!(text, "{},{},5", time(hour), hour / 24 * 100).unwrap();
     }
     let record = Record::parse(&text, PLACE).unwrap();
     assert_eq!(record.days(), 2);

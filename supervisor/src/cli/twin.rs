@@ -1,5 +1,6 @@
 //! `heliostat twin`: a whole site over days or years, under one policy or several side by side.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -137,11 +138,16 @@ impl Table<'_> {
     fn text(&self) -> String {
         let names = self.lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let cells = self.lines.iter().flat_map(|(_, cells)| cells.iter().map(String::len)).max().unwrap_or(0);
-        let line = |(name, cells_of): &(String, Vec<String>)| {
-            let cells: String = cells_of.iter().map(|cell| format!("  {cell:>cells$}")).collect();
-            format!("{name:names$}{cells}\n")
-        };
-        self.lines.iter().map(line).collect()
+        let mut text = String::new();
+        for (name, row) in &self.lines {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{name:names$}");
+            for cell in row {
+                let _ = write!(text, "  {cell:>cells$}");
+            }
+            text.push('\n');
+        }
+        text
     }
 }
 

@@ -77,7 +77,7 @@ impl Body {
         let key = (seconds / DEMAND_STEP_S, self.docker.changes(), self.works());
         if self.load_of != key {
             self.load_of = key;
-            self.load = self.docker.load(seconds, f64::from(self.board.cores), self.works());
+            self.load = self.docker.load(seconds, f64::from(self.board.cores), self.speed(), self.works());
         }
     }
 
@@ -147,12 +147,7 @@ impl Bare<'_> {
         let mut awake = false;
         for (index, body) in self.bodies.iter().enumerate() {
             awake |= matches!(body.state, NodeState::Up | NodeState::Booting | NodeState::Stopping);
-            let step = NodeStep {
-                load: body.load,
-                speed: body.speed(),
-                output: self.field.drawn(index),
-                idle: body.board.idle,
-            };
+            let step = NodeStep { load: body.load, output: self.field.drawn(index), idle: body.board.idle };
             self.ledger.node(&step, self.step);
         }
         self.ledger.site(self.field.site(), awake, self.step);
@@ -219,19 +214,17 @@ impl Bare<'_> {
                 }
                 body.state = NodeState::Off;
             }
-            (NodeState::Off, _) if body.waking => {
-                if body.plug.back_at.is_none() {
-                    self.field.set_switch(index, true);
-                    body.waking = false;
-                    body.state = NodeState::Booting;
-                }
+            (NodeState::Off, _) if body.waking && body.plug.back_at.is_none() => {
+                self.field.set_switch(index, true);
+                body.waking = false;
+                body.state = NodeState::Booting;
             }
-            (NodeState::Up | NodeState::Booting | NodeState::Stopping, PowerState::Unpowered) => {
-                // A wake takes a step to reach the board; what had power and lost it is dark.
-                if cut || body.plug.back_at.is_some() || body.state != NodeState::Booting {
-                    body.state = NodeState::Dark;
-                    body.changes += 1;
-                }
+            // A wake takes a step to reach the board; what had power and lost it is dark.
+            (NodeState::Up | NodeState::Booting | NodeState::Stopping, PowerState::Unpowered)
+                if cut || body.plug.back_at.is_some() || body.state != NodeState::Booting =>
+            {
+                body.state = NodeState::Dark;
+                body.changes += 1;
             }
             (NodeState::Dark, PowerState::Booting { .. }) => body.state = NodeState::Booting,
             (NodeState::Booting | NodeState::Dark, PowerState::Up) => {

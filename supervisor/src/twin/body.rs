@@ -92,7 +92,7 @@ impl Twin {
         let seconds = self.time().seconds;
         let rail_low = self.field.is_cut();
         let Some(node) = self.living(life) else { return };
-        let used = node.docker.load(seconds, node.cores(), true).cpus / node.cores();
+        let used = node.docker.load(seconds, node.cores(), node.speed(), true).cpus / node.cores();
         let host = HostSample {
             cpu_permille: Some((used * 1000.0) as u16),
             // A Pi 3B in a closed case: about 45 degrees idle, 70 with all cores busy.

@@ -89,7 +89,7 @@ impl Briefing {
             settings.lost_after *= stretch;
             settings.plan.relay_interval = interval;
             settings.plan.relay_spacing = interval / 2;
-            settings.plan.fresh = settings.plan.fresh.max(interval * 8);
+            settings.plan.fresh = settings.plan.fresh.max(interval * 4);
         }
         settings
     }
@@ -103,6 +103,6 @@ impl Briefing {
         let equation = 60.0 * (9.87 * libm::sin(2.0 * turn) - 7.53 * libm::cos(turn) - 1.5 * libm::sin(turn));
         let midnight = NEW_YEAR + i64::from(self.first_day.saturating_sub(1)) * DAY_SECONDS;
         let ahead = (self.longitude_degrees * SECONDS_PER_DEGREE + equation) as i64;
-        WallClock::from_unix_seconds(midnight - ahead + since.as_secs() as i64)
+        WallClock::from_unix_seconds(midnight - ahead + since.as_secs().cast_signed())
     }
 }

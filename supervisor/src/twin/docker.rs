@@ -87,17 +87,19 @@ pub struct ClassLoad {
     pub containers: u32,
     /// How many run, however slowly.
     pub running: u32,
-    /// CPUs that they want.
+    /// Work that they want, in CPUs at the greatest clock.
     pub wants: f64,
-    /// CPUs that they use.
+    /// Work that they get done.
     pub uses: f64,
 }
 
 /// What the containers of a node want and use.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Load {
-    /// CPUs that all use together.
+    /// Processor time that all use together, in CPUs at the present clock.
     pub cpus: f64,
+    /// The work that this is, in CPUs at the greatest clock.
+    pub work: f64,
     /// By class, as in [`CLASSES`].
     pub classes: [ClassLoad; 3],
 }
@@ -191,9 +193,12 @@ impl Docker {
         }
     }
 
-    /// What all containers want and use now; the sum is at most what the board has. `running` is false where no system
-    /// runs: they want all the same.
-    pub fn load(&self, site_seconds: u32, board_cpus: f64, running: bool) -> Load {
+    /// What all containers want and use now, on a board with so many cores at this part of its greatest clock. `running` is
+    /// false where no system runs: they want all the same.
+    ///
+    /// Work is counted in CPUs at the greatest clock. At half the clock the same work takes twice the processor time, so a
+    /// slow clock costs nothing until a limit, or the board, has no more time to give.
+    pub fn load(&self, site_seconds: u32, cores: f64, speed: f64, running: bool) -> Load {
         let hour = f64::from(site_seconds % 86_400) / 3600.0;
         let mut load = Load::default();
         let mut used = 0.0;
@@ -205,17 +210,18 @@ impl Docker {
             of_class.wants += wants;
             let held = self.held[class as usize];
             if running && container.seen.status == ContainerStatus::Running && held > 0.0 {
-                let uses = wants.min(limit(container.seen.cpu).unwrap_or(board_cpus)) * held;
+                let uses = wants.min(limit(container.seen.cpu).unwrap_or(cores) * speed) * held;
                 of_class.running += 1;
                 of_class.uses += uses;
                 used += uses;
             }
         }
-        load.cpus = used.min(board_cpus);
-        if used > board_cpus {
+        load.work = used.min(cores * speed);
+        load.cpus = load.work / speed;
+        if used > load.work {
             // More than the board has is shared out evenly.
             for of_class in &mut load.classes {
-                of_class.uses *= board_cpus / used;
+                of_class.uses *= load.work / used;
             }
         }
         load
@@ -309,13 +315,13 @@ mod tests {
         let (mut docker, id) = engine();
         let cap = CpuSettings { quota: 25_000, period: 100_000, nano_cpus: 0 };
         docker.apply(&id, ContainerChange::SetCpu(cap)).unwrap();
-        assert!((docker.load(0, 4.0, true).cpus - 0.25).abs() < 1e-12);
+        assert!((docker.load(0, 4.0, 1.0, true).cpus - 0.25).abs() < 1e-12);
         let zero = CpuSettings::default();
         docker.apply(&id, ContainerChange::SetCpu(zero)).unwrap();
-        assert!((docker.load(0, 4.0, true).cpus - 0.25).abs() < 1e-12, "zero means unchanged");
+        assert!((docker.load(0, 4.0, 1.0, true).cpus - 0.25).abs() < 1e-12, "zero means unchanged");
         let free = CpuSettings { quota: -1, period: 100_000, nano_cpus: 0 };
         docker.apply(&id, ContainerChange::SetCpu(free)).unwrap();
-        assert!((docker.load(0, 4.0, true).cpus - 2.0).abs() < 1e-12);
+        assert!((docker.load(0, 4.0, 1.0, true).cpus - 2.0).abs() < 1e-12);
     }
 
     #[test]
@@ -323,7 +329,7 @@ mod tests {
         let (mut docker, id) = engine();
         assert_eq!(docker.apply(&id, ContainerChange::Pause), Ok(()));
         assert!(matches!(docker.apply(&id, ContainerChange::Pause), Err(ActionError::Refused(_))));
-        assert!(docker.load(0, 4.0, true).cpus.abs() < 1e-12, "a paused container uses nothing");
+        assert!(docker.load(0, 4.0, 1.0, true).cpus.abs() < 1e-12, "a paused container uses nothing");
     }
 
     #[test]
@@ -337,15 +343,22 @@ mod tests {
         };
         let recipes = [recipe(Class::Critical, 2.0), recipe(Class::Deferrable, 6.0)];
         let mut docker = Docker::new(0, &recipes);
-        let load = docker.load(0, 4.0, true);
+        let load = docker.load(0, 4.0, 1.0, true);
         assert!((load.cpus - 4.0).abs() < 1e-12);
         // The deferrable one can use the whole board at most: 2 of 6 and 4 of 6 of what there is.
         assert!((load.classes[2].uses - 4.0 / 3.0).abs() < 1e-9, "{load:?}");
-        let down = docker.load(0, 4.0, false);
+        let down = docker.load(0, 4.0, 1.0, false);
         assert!(down.cpus.abs() < 1e-12 && (down.classes[2].wants - 2.0).abs() < 1e-12);
         assert_eq!((down.classes[2].containers, down.classes[2].running), (1, 0));
+        let slow = docker.load(0, 4.0, 0.5, true);
+        assert!((slow.work - 2.0).abs() < 1e-12 && (slow.cpus - 4.0).abs() < 1e-12, "{slow:?}");
         docker.hold(&Level::of(protocol::Stage::Shed));
-        let held = docker.load(0, 4.0, true);
+        let slow = docker.load(0, 4.0, 0.5, true);
+        assert!(
+            (slow.work - 2.0).abs() < 1e-12,
+            "the same work, in all of the slower board's time: {slow:?}"
+        );
+        let held = docker.load(0, 4.0, 1.0, true);
         assert_eq!((held.classes[0].running, held.classes[2].running), (0, 1));
         assert!((held.cpus - 2.0).abs() < 1e-12);
     }

@@ -99,7 +99,7 @@ impl Dice {
         }
         // 1 - [0, 1) is never zero, so the logarithm is finite.
         let gap = -libm::log(1.0 - self.rng.random::<f64>()) / self.rate;
-        Some(YEAR.mul_f64(gap).max(Duration::from_secs(60)))
+        Some(YEAR.mul_f64(gap).max(Duration::from_mins(1)))
     }
 
     /// How long it lasts, in whole seconds.

@@ -49,8 +49,6 @@ impl Tally {
 pub(super) struct NodeStep {
     /// Its containers' work.
     pub(super) load: Load,
-    /// Its clock over the greatest one.
-    pub(super) speed: f64,
     /// What it drew at 5 V.
     pub(super) output: Power,
     /// What its board draws with nothing to do.
@@ -98,7 +96,7 @@ impl Ledger {
             days: Vec::new(),
             boards: Energy::ZERO,
             stored_at_start: site.battery().stored(),
-            label_amp_hours: label_amp_hours,
+            label_amp_hours,
             soc_min: soc,
             connected: true,
             cuts: 0,
@@ -111,17 +109,17 @@ impl Ledger {
     /// A node's step.
     pub(super) fn node(&mut self, step: &NodeStep, dt: Duration) {
         let seconds = dt.as_secs_f64();
-        let NodeStep { load, speed, output, idle } = step;
+        let NodeStep { load, output, idle } = step;
         // What it draws over its idle power is its work's; the rest is the board's.
-        let working = if load.cpus > 0.0 { (*output - *idle).max(Power::ZERO) } else { Power::ZERO };
+        let working = if load.work > 0.0 { (*output - *idle).max(Power::ZERO) } else { Power::ZERO };
         self.boards += (*output - working) * dt;
         for (tally, class) in self.today.iter_mut().zip(&load.classes) {
             tally.wanted += class.wants * seconds;
-            tally.served += class.uses * speed * seconds;
+            tally.served += class.uses * seconds;
             tally.existed += f64::from(class.containers) * seconds;
             tally.ran += f64::from(class.running) * seconds;
-            if load.cpus > 0.0 {
-                tally.energy += working * (class.uses / load.cpus) * dt;
+            if load.work > 0.0 {
+                tally.energy += working * (class.uses / load.work) * dt;
             }
         }
     }

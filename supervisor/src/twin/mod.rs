@@ -89,9 +89,9 @@ pub enum TwinError {
 const DEMAND_STEP_S: u32 = 60;
 
 /// Where nobody looks, the supervisor looks at what it heard this often.
-const LOOK_PAUSE: Duration = Duration::from_secs(15);
+const LOOK_PAUSE: Duration = Duration::from_mins(1);
 /// Where nobody looks, heartbeats come so many times as rarely: from nodes that measure, and from the others.
-const STRETCHED: (u32, u32) = (3, 6);
+const STRETCHED: (u32, u32) = (3, 12);
 
 /// The seed of the sky of a run, whatever its policy: the first number that the run's own dice give.
 fn sky_seed(seed: u64) -> u64 {

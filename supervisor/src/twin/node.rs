@@ -147,7 +147,7 @@ pub(super) struct Node {
     pub(super) unplugged: bool,
     /// What its containers want and use, and for which minute, engine state and phase that was computed.
     pub(super) load: Load,
-    load_of: (u32, u64, bool),
+    load_of: (u32, u64, bool, Option<Frequency>),
     /// How long its agent has been in `Normal`.
     pub(super) normal_for: Duration,
     /// How long its agent has been in a stage above `Halt`.
@@ -186,7 +186,7 @@ impl Node {
             engine_silent_until: ANSWERS,
             unplugged: false,
             load: Load::default(),
-            load_of: (u32::MAX, 0, false),
+            load_of: (u32::MAX, 0, false, None),
             normal_for: Duration::ZERO,
             serving_for: Duration::ZERO,
             disk: None,
@@ -205,14 +205,14 @@ impl Node {
         self.life == life.number
     }
 
-    /// Computes its load anew when it may have changed: at each multiple of `every_s`, with the engine's changes, and when
-    /// the system comes or goes.
+    /// Computes its load anew when it may have changed: at each multiple of `every_s`, with the engine's changes, with the
+    /// clock, and when the system comes or goes.
     pub(super) fn refresh_load(&mut self, seconds: u32, every_s: u32) {
         let up = self.running().is_some();
-        let key = (seconds / every_s.max(1), self.docker.changes(), up);
+        let key = (seconds / every_s.max(1), self.docker.changes(), up, self.clock_cap);
         if self.load_of != key {
             self.load_of = key;
-            self.load = self.docker.load(seconds, self.cores(), up);
+            self.load = self.docker.load(seconds, self.cores(), self.speed(), up);
         }
     }
 

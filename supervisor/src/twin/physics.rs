@@ -103,7 +103,7 @@ impl Twin {
     fn account(&mut self) {
         for (index, node) in self.nodes.iter().enumerate() {
             let (output, idle) = (self.field.drawn(index), node.plan.board.idle);
-            let step = NodeStep { load: node.load, speed: node.speed(), output, idle };
+            let step = NodeStep { load: node.load, output, idle };
             self.ledger.node(&step, self.step);
             if !self.told {
                 continue;

@@ -107,7 +107,7 @@ impl Plan {
     /// Where nobody looks: how many times as rarely heartbeats come at the most, and how often a supply's state is relayed.
     pub(super) fn sparse(&self) -> Option<(u32, Duration)> {
         let interval = self.nodes.first().map(|node| node.config.sampling.interval)?;
-        (!self.told).then_some((STRETCHED.1, interval))
+        (!self.told).then_some((STRETCHED.1, interval * 2))
     }
 
     /// The demo's site.

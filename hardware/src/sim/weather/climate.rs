@@ -155,8 +155,8 @@ mod tests {
     use crate::sim::weather::{DayKind, Sky, Weather};
 
     /// The sunshine of a month over many years: the time under clear sky, and half of that under broken clouds.
-    fn sunshine(climate: Climate, month: usize) -> f64 {
-        let mut climate = climate;
+    fn sunshine(climate: &Climate, month: usize) -> f64 {
+        let mut climate = *climate;
         climate.months = [climate.months[month]; 12];
         let mut weather = Weather::new(climate, 9, 1);
         let mut now = SolarTime { day: 1, since_midnight: Duration::ZERO };
@@ -178,10 +178,10 @@ mod tests {
     #[test]
     fn months_have_the_sunshine_that_they_were_given() {
         for (month, wanted) in [(1, 0.52), (7, 0.24)] {
-            let found = sunshine(Climate::EQUATORIAL, month);
+            let found = sunshine(&Climate::EQUATORIAL, month);
             assert!((found - wanted).abs() < 0.05, "{found} instead of {wanted}");
         }
-        let found = sunshine(Climate::DRY, 10);
+        let found = sunshine(&Climate::DRY, 10);
         assert!((found - 0.82).abs() < 0.05, "{found}");
     }
 

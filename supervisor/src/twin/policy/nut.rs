@@ -62,12 +62,11 @@ impl Nut {
             return;
         }
         let off = |node: &super::NodeSeen| matches!(node.state, NodeState::Off | NodeState::Stopping);
-        match seen.nodes.iter().position(off) {
-            Some(node) => {
-                commands.push(Command::On { node });
-                self.next_on = Some(seen.now + STAGGER);
-            }
-            None => (self.next_on, self.off_since, self.back_since) = (None, None, None),
+        if let Some(node) = seen.nodes.iter().position(off) {
+            commands.push(Command::On { node });
+            self.next_on = Some(seen.now + STAGGER);
+        } else {
+            (self.next_on, self.off_since, self.back_since) = (None, None, None);
         }
     }
 }

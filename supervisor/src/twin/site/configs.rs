@@ -50,14 +50,14 @@ impl Site {
         let load_max = (self.load_max() * LOAD_ROOM).watts();
         let chemistry = self.battery.chemistry;
         let sampling = self.pace.sampling.as_secs();
-        // A reading that is told on at the pace of a long run may be four samplings old when it arrives.
-        let stale = (4 * sampling).max(30);
+        // A reading that is told on at the pace of a long run may be seven samplings old before the next one comes.
+        let (stale, climb) = ((8 * sampling).max(30), (20 * sampling).max(300));
         let mut text = format!(
             "[node]\nname = \"{name}\"\nsupply = \"battery\"\nshed_order = {shed_order}\nmaster = {master}\n\n\
              [battery]\nchemistry = \"{chemistry}\"\ncapacity = \"{capacity} Ah\"\ncutoff = \"{cutoff} V\"\n\
              load_max = \"{load_max:.0} W\"\n\n\
              [sampling]\ninterval = \"{sampling} s\"\nhost_interval = \"10 min\"\n\n\
-             [policy]\nstale_hold = \"{stale} s\"\n\n\
+             [policy]\nstale_hold = \"{stale} s\"\nstale_climb = \"{climb} s\"\n\n\
              [[supervisor]]\naddress = \"10.12.0.1:7464\"\nplaintext = true\n"
         );
         if node.sensor {

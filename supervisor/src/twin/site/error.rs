@@ -25,7 +25,7 @@ pub enum SiteError {
         message: String,
     },
     /// A number is outside what makes sense.
-    #[error("{file}:{line}: {key} = {found}: must be {least} to {most}", file = file.display())]
+    #[error("{file}:{line}: {key} = {found}: must be {bounds}", file = file.display())]
     Range {
         /// The file.
         file: PathBuf,
@@ -35,10 +35,8 @@ pub enum SiteError {
         key: String,
         /// What is written.
         found: String,
-        /// The least that makes sense.
-        least: String,
-        /// The most.
-        most: String,
+        /// From the least to the most that makes sense.
+        bounds: String,
     },
     /// A word is none of those known there.
     #[error("{file}:{line}: {key} = {found:?} is not known; known are: {known}", file = file.display())]
@@ -81,6 +79,6 @@ pub enum SiteError {
         file: PathBuf,
         /// In the agent's words.
         #[source]
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
 }

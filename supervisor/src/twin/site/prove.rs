@@ -52,7 +52,7 @@ pub(super) fn prove(text: &str, file: &Path, read: Reader<'_>) -> Result<Site, S
         pace: pace(&table, &prover)?,
     };
     // The agents' own proof of policy against battery and charger.
-    site.plan().map_err(|source| SiteError::Node { file: file.to_owned(), source })?;
+    site.plan().map_err(|source| SiteError::Node { file: file.to_owned(), source: Box::new(source) })?;
     Ok(site)
 }
 
@@ -75,8 +75,8 @@ fn battery(table: &File, prover: &Prover<'_>) -> Result<Battery, SiteError> {
     let amp_hours = battery.capacity.amp_hours();
     if !(1.0..=10_000.0).contains(&amp_hours) {
         let words = |value: f64| Charge::from_amp_hours(value).to_string();
-        let (least, most) = (words(1.0), words(10_000.0));
-        return Err(prover.range("battery", 0, "capacity", battery.capacity.to_string(), least, most));
+        let bounds = format!("{} to {}", words(1.0), words(10_000.0));
+        return Err(prover.range("battery", 0, "capacity", battery.capacity.to_string(), bounds));
     }
     let resistance = 1.0 + (1.0 - health) * RESISTANCE_FOR_LOST;
     Ok(Battery {
@@ -261,15 +261,8 @@ fn recipe(work: &WorkTable, group: usize, prover: &Prover<'_>) -> Result<Recipe,
     };
     for cpus in [work.steady, work.base, work.peak, work.busy].into_iter().flatten() {
         if !(0.0..=64.0).contains(&cpus) {
-            let key = format!("work \"{}\"", work.name);
-            return Err(prover.range(
-                "nodes",
-                group,
-                "work",
-                format!("{key}: {cpus} CPUs"),
-                "0".into(),
-                "64".into(),
-            ));
+            let found = format!("\"{}\": {cpus} CPUs", work.name);
+            return Err(prover.range("nodes", group, "work", found, "0 to 64".to_owned()));
         }
     }
     Ok(Recipe {
@@ -334,8 +327,8 @@ impl Prover<'_> {
         if range.contains(&found) {
             return Ok(found);
         }
-        let (least, most) = (range.start().to_string(), range.end().to_string());
-        Err(self.range(section, index, key, found.to_string(), least, most))
+        let bounds = format!("{} to {}", range.start(), range.end());
+        Err(self.range(section, index, key, found.to_string(), bounds))
     }
 
     fn power(
@@ -354,21 +347,13 @@ impl Prover<'_> {
         if range.contains(&found) {
             return Ok(());
         }
-        let words = |seconds: u64| format!("{seconds} s");
-        Err(self.range("pace", 0, key, format!("{found:?}"), words(least_s), words(most_s)))
+        let bounds = format!("{least_s} s to {most_s} s");
+        Err(self.range("pace", 0, key, format!("{found:?}"), bounds))
     }
 
-    fn range(
-        &self,
-        section: &str,
-        index: usize,
-        key: &str,
-        found: String,
-        least: String,
-        most: String,
-    ) -> SiteError {
+    fn range(&self, section: &str, index: usize, key: &str, found: String, bounds: String) -> SiteError {
         let (line, key) = self.at(section, index, key);
-        SiteError::Range { file: self.file.to_owned(), line, key, found, least, most }
+        SiteError::Range { file: self.file.to_owned(), line, key, found, bounds }
     }
 
     fn unknown(&self, section: &str, index: usize, key: &str, found: &str, known: String) -> SiteError {

@@ -1,3 +1,6 @@
+#![allow(clippy::float_cmp, reason = "numbers that are copied, not computed")]
+
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
@@ -48,7 +51,7 @@ fn every_key_that_the_example_comments_out_is_one() {
     }
     let mut sky = |_: &Path| {
         let mut csv = String::from("time_s,ghi_W_m2,temp_C\n");
-        (0..24).for_each(|hour| csv.push_str(&format!("{},{},20\n", hour * 3600, hour * 10)));
+        (0..24).for_each(|hour| writeln!(csv, "{},{},20", hour * 3600, hour * 10).unwrap());
         Ok(csv)
     };
     let site = Site::parse(&text, Path::new("site.toml"), &mut sky).unwrap();

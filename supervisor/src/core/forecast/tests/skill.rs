@@ -1,5 +1,7 @@
 //! Is it better than what anyone could say, and does its band mean what it says?
 
+#![allow(clippy::large_types_passed_by_value, reason = "a scene is made where it is used")]
+
 use std::time::Duration;
 
 use hardware::sim::weather::Climate;

@@ -1,5 +1,7 @@
 //! A year of simulated sky over a panel, and a forecast that lives under it.
 
+#![allow(clippy::large_types_passed_by_value, reason = "a scene is made where it is used")]
+
 use std::time::Duration;
 
 use hardware::sim::panel::Panel;
