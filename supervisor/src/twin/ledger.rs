@@ -229,6 +229,7 @@ impl Ledger {
             worst_week: self.worst_week(),
             broken: Vec::new(),
             estimate: None,
+            decisions: BTreeMap::new(),
             faults: BTreeMap::new(),
             daily: self.days.iter().map(|day| day.line.clone()).collect(),
         }

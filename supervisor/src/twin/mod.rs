@@ -270,7 +270,10 @@ impl Twin {
         let outcome = self.ledger.outcome(self.field.site(), policy, self.seed, ran);
         let days = (ran.as_secs_f64() / 86_400.0).max(f64::MIN_POSITIVE);
         let mut changes = vec![0_u32; self.nodes.len()];
+        let mut decisions = BTreeMap::new();
         for change in &self.chronicle.changes {
+            let kind = format!("{}: {}", change.to, summary::reason_kind(&change.reason));
+            *decisions.entry(kind).or_default() += 1;
             if let Some(count) = changes.get_mut(change.node) {
                 *count += 1;
             }
@@ -283,6 +286,7 @@ impl Twin {
             wakes: self.chronicle.sums.wakes,
             broken: self.chronicle.broken.clone(),
             estimate: Some(summary::SocSums::of(&self.chronicle.sums)),
+            decisions,
             faults: self.faults_played.clone(),
             ..outcome
         }

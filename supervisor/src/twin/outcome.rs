@@ -51,6 +51,8 @@ pub struct Outcome {
     pub broken: Vec<Broken>,
     /// How well the battery was known; only agents estimate.
     pub estimate: Option<SocSums>,
+    /// Stage changes by the stage entered and the kind of their reason; only agents have any.
+    pub decisions: BTreeMap<String, u32>,
     /// Faults that were played, by kind.
     pub faults: BTreeMap<&'static str, u32>,
     /// Day by day.

@@ -194,7 +194,7 @@ fn served(sums: &BTreeMap<Class, (Duration, Duration)>) -> BTreeMap<&'static str
 }
 
 /// The kind of a reason, without its numbers.
-fn reason_kind(reason: &Reason) -> &'static str {
+pub(super) fn reason_kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::Clear => "clear",
         Reason::SocUnknown => "soc_unknown",
