@@ -27,9 +27,14 @@ fn the_shipped_config_is_accepted_and_serves_this_machine_only() {
 #[test]
 fn every_command_that_a_document_prints_exists() {
     let mut tried = 0;
-    for file in
-        ["README.md", "deploy/README.md", "docs/config.md", "docs/testing.md", "deploy/supervisor.toml"]
-    {
+    for file in [
+        "README.md",
+        "deploy/README.md",
+        "docs/config.md",
+        "docs/sizing.md",
+        "docs/testing.md",
+        "deploy/supervisor.toml",
+    ] {
         let text = fs::read_to_string(root().join(file)).expect("a text");
         for line in text.lines() {
             let line = line.trim_start_matches(['#', ' ', '-']).trim_start_matches("sudo ");

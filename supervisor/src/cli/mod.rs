@@ -7,6 +7,7 @@ pub(crate) mod demo;
 mod events;
 mod look;
 mod place;
+mod plan;
 mod replay;
 mod serve;
 mod status;
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Play ten nodes on one simulated battery through two days
     Demo(demo::Args),
+    /// Say what to expect of a site, and what to buy next
+    Plan(plan::Args),
     /// Feed a recorded battery trace to an agent's core and print what it knew and did
     Replay(replay::Args),
     /// Play a simulated site for a year, under one policy or several
@@ -52,6 +55,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Plan(args)) => plan::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Twin(args)) => twin::run(&args),
         Some(Command::Serve(args)) => serve::run(args),

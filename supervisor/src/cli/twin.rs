@@ -30,7 +30,8 @@ pub(super) struct Args {
           threshold       each node alone on voltage, without hysteresis\n\
           nut             everything off at low battery, everything on at recovery\n\
           solar-protocol  work while the sun shines\n\
-          none            everything until the charger cuts the load"
+          none            everything until the charger cuts the load\n\
+          oracle          the best schedule for a year whose weather is known beforehand"
     )]
     policy: Vec<Policy>,
     /// Which story: the same seed is the same weather and the same faults, whoever decides
@@ -74,6 +75,14 @@ fn table(outcomes: &[Outcome]) -> String {
     let mut table = Table { lines: Vec::new(), outcomes };
     table.line("", |o| o.policy.clone());
     table.line("worth of the work served", |o| percent(o.worth_served / o.worth_wanted.max(1.0)));
+    if outcomes.iter().any(|o| o.bound.is_some()) {
+        table.line("  of which no policy gets more than", |o| {
+            o.bound.map_or_else(String::new, |b| percent(b.worth / o.worth_wanted.max(1.0)))
+        });
+        table.line("  critical ran at the very most", |o| {
+            o.bound.map_or_else(String::new, |b| precise(b.critical_uptime))
+        });
+    }
     for class in ["critical", "standard", "deferrable"] {
         table.line(&format!("{class}: ran"), |o| {
             o.classes.get(class).map_or_else(String::new, |c| precise(c.uptime))

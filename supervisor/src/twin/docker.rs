@@ -33,7 +33,7 @@ pub enum Demand {
 
 impl Demand {
     /// CPUs wanted at an hour of the day (0 to 24), for the container with this number.
-    fn at(self, hour: f64, number: usize) -> f64 {
+    pub(super) fn at(self, hour: f64, number: usize) -> f64 {
         match self {
             Self::Steady(cpus) => cpus,
             Self::Daily { base, peak } => {

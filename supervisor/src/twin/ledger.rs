@@ -218,6 +218,7 @@ impl Ledger {
             classes: CLASSES.iter().zip(&sum).map(|(name, tally)| (name.name(), class(tally))).collect(),
             worth_served: round(served, 0),
             worth_wanted: round(wanted, 0),
+            bound: None,
             brown_outs: self.under_cutoff + site.brown_outs(),
             charger_cuts: self.cuts,
             cut_hours: round(self.cut_for.as_secs_f64() / 3600.0, 2),

@@ -29,6 +29,9 @@ pub struct Outcome {
     pub worth_served: f64,
     /// ... of so much, had everything run all the time.
     pub worth_wanted: f64,
+    /// What no policy reaches under this sky; only the oracle knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// How often a node that was up (or starting) lost its power to the supply. Each is a chance for a dead SD card.
     pub brown_outs: u32,
     /// How often the charger cut the load, whoever was up.
@@ -57,6 +60,18 @@ pub struct Outcome {
     pub faults: BTreeMap<&'static str, u32>,
     /// Day by day.
     pub daily: Vec<DayOutcome>,
+}
+
+/// What no policy reaches: the best there is with the whole year's weather known, nodes that start at once, a battery that
+/// stays young and nothing that fails ([`crate::twin::oracle`]).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Bound {
+    /// The most worth that can be served.
+    pub worth: f64,
+    /// Whether all critical containers can run all the time ...
+    pub critical_reachable: bool,
+    /// ... or the greatest part of the time for which they can, with everything else behind them.
+    pub critical_uptime: f64,
 }
 
 /// The work of one class.

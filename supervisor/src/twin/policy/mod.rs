@@ -11,6 +11,7 @@
 //! | `nut` | [`nut`]: everything off cleanly at low battery, everything on at recovery |
 //! | `threshold` | [`threshold`]: each node alone on voltage, staggered, without hysteresis |
 //! | `solar-protocol` | [`solar_protocol`]: traffic follows the supply with most sun |
+//! | `oracle` | [`crate::twin::oracle`]: the best schedule for a year whose weather is known beforehand |
 
 pub mod nut;
 pub mod solar_protocol;
@@ -35,11 +36,14 @@ pub enum Policy {
     SolarProtocol,
     /// Nobody.
     None,
+    /// One who knows the weather.
+    Oracle,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Heliostat, Self::Threshold, Self::Nut, Self::SolarProtocol, Self::None];
+    pub const ALL: [Self; 6] =
+        [Self::Heliostat, Self::Threshold, Self::Nut, Self::SolarProtocol, Self::None, Self::Oracle];
 
     /// As on the command line.
     pub const fn name(self) -> &'static str {
@@ -49,6 +53,7 @@ impl Policy {
             Self::Nut => "nut",
             Self::SolarProtocol => "solar-protocol",
             Self::None => "none",
+            Self::Oracle => "oracle",
         }
     }
 }
@@ -61,7 +66,7 @@ impl fmt::Display for Policy {
 
 /// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a policy is one of heliostat, threshold, nut, solar-protocol, none")]
+#[error("a policy is one of heliostat, threshold, nut, solar-protocol, none, oracle")]
 pub struct ParsePolicyError;
 
 impl FromStr for Policy {

@@ -1,0 +1,206 @@
+//! What a site's nodes may do, quarter of an hour by quarter of an hour: watts, and the work that is served.
+//!
+//! A node is off, or does what one of the ladder's stages leaves it. Its watts are those of the simulated board and
+//! converter at what its containers then use; where they want more than the board has, all get less alike. The day is cut into [`SLOTS`]; a batch job's minutes are averaged over a slot.
+
+use std::sync::Arc;
+
+use hardware::sim::load::{Limit, NodeLoad, Work};
+use protocol::{Class, Cpus, Power, Stage};
+
+use super::STEP;
+use super::front::{Aim, Front, Mode};
+use crate::twin::docker::Recipe;
+use crate::twin::policy::Level;
+use crate::twin::site::{Site, SiteNode, Worth};
+
+/// Stretches of a day.
+pub const SLOTS: usize = (24 * 3600 / STEP.as_secs()) as usize;
+/// Looks at the demand within a slot.
+const LOOKS: usize = 15;
+/// What a node may do besides being off, from the least on.
+pub const STAGES: [Stage; 4] = [Stage::Drain, Stage::Shed, Stage::Throttle, Stage::Normal];
+/// The classes, most important first; [`PerClass`] counts in this order.
+pub const CLASSES: [Class; 3] = [Class::Critical, Class::Standard, Class::Deferrable];
+
+/// A number for each of [`CLASSES`].
+pub type PerClass = [f64; 3];
+
+/// What a node does, as an index into its modes: 0 is off, then [`STAGES`].
+pub const fn stage_of(mode: u8) -> Option<Stage> {
+    match mode {
+        0 => None,
+        1 => Some(STAGES[0]),
+        2 => Some(STAGES[1]),
+        3 => Some(STAGES[2]),
+        _ => Some(STAGES[3]),
+    }
+}
+
+/// One thing that one node may do in one slot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doing {
+    /// What it draws at 12 V.
+    pub power: Power,
+    /// Processor that each class gets, in CPUs.
+    pub cpus: PerClass,
+    /// Containers of each class that run.
+    pub running: PerClass,
+}
+
+/// One slot of the day.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// For each node what it may do: off first, then [`STAGES`].
+    pub nodes: Vec<Vec<Doing>>,
+    /// The fleet's efficient choices.
+    pub front: Arc<Front>,
+}
+
+impl Slot {
+    /// What a choice of the front comes to: processor and running containers by class.
+    pub fn tally(&self, modes: &[u8]) -> (PerClass, PerClass) {
+        let (mut cpus, mut running) = ([0.0; 3], [0.0; 3]);
+        for (node, mode) in self.nodes.iter().zip(modes) {
+            let Some(doing) = node.get(usize::from(*mode)) else { continue };
+            for class in 0..3 {
+                cpus[class] += doing.cpus[class];
+                running[class] += doing.running[class];
+            }
+        }
+        (cpus, running)
+    }
+}
+
+/// A site's nodes through the day.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    /// By slot of the day.
+    pub slots: Vec<Slot>,
+    /// Containers of each class.
+    pub containers: PerClass,
+    /// What everything running would use, by slot.
+    pub wanted: Vec<PerClass>,
+}
+
+impl Fleet {
+    /// Of a site, with fronts for an aim.
+    pub fn of(site: &Site, aim: Aim) -> Self {
+        let mut containers = [0.0; 3];
+        for recipe in site.nodes.iter().flat_map(|node| &node.work) {
+            containers[index(recipe.class)] += 1.0;
+        }
+        let slots: Vec<Slot> = (0..SLOTS).map(|slot| Slot::of(site, slot, containers[0], aim)).collect();
+        let wanted = (0..SLOTS).map(|slot| wanted(site, slot)).collect();
+        Self { slots, containers, wanted }
+    }
+
+    /// What all of it is worth an hour in a slot, if everything ran.
+    pub fn worth_wanted(&self, slot: usize, worth: &Worth) -> f64 {
+        worth_of(&self.wanted[slot % SLOTS], worth)
+    }
+}
+
+impl Slot {
+    fn of(site: &Site, slot: usize, critical: f64, aim: Aim) -> Self {
+        let nodes: Vec<Vec<Doing>> = site.nodes.iter().map(|node| doings(node, slot)).collect();
+        let mode = |doing: &Doing| Mode {
+            power: doing.power,
+            worth: worth_of(&doing.cpus, &site.worth),
+            critical: doing.running[0] / critical.max(1.0),
+        };
+        let modes: Vec<Vec<Mode>> = nodes.iter().map(|node| node.iter().map(mode).collect()).collect();
+        Self { front: Arc::new(Front::of(&modes, aim)), nodes }
+    }
+}
+
+/// The place of a class in [`CLASSES`].
+pub const fn index(class: Class) -> usize {
+    match class {
+        Class::Critical => 0,
+        Class::Standard => 1,
+        Class::Deferrable => 2,
+    }
+}
+
+/// What an hour of this much processor is worth: a weight is for a CPU-second.
+fn worth_of(cpus: &PerClass, worth: &Worth) -> f64 {
+    CLASSES.iter().zip(cpus).map(|(class, cpus)| worth.of(*class) * cpus * 3600.0).sum()
+}
+
+/// What a node may do in a slot: the mean over its looks.
+fn doings(node: &SiteNode, slot: usize) -> Vec<Doing> {
+    let off = Doing { power: off(node), cpus: [0.0; 3], running: [0.0; 3] };
+    let stages = STAGES.map(|stage| {
+        let mut mean = Doing { running: running(node, stage), ..off };
+        let mut power = Power::ZERO;
+        for hour in looks(slot) {
+            let cpus = used(node, stage, hour);
+            power += draws(node, cpus.iter().sum());
+            for (mean, cpus) in mean.cpus.iter_mut().zip(cpus) {
+                *mean += cpus / LOOKS as f64;
+            }
+        }
+        Doing { power: power / LOOKS as f64, ..mean }
+    });
+    std::iter::once(off).chain(stages).collect()
+}
+
+/// What a node draws when it is off: nothing behind a relay, what its halted board takes otherwise.
+fn off(node: &SiteNode) -> Power {
+    let mut load = NodeLoad::new(node.board, node.converter);
+    load.halt();
+    load.set_switch(!node.relay);
+    load.input()
+}
+
+/// What it draws while its containers use so many CPUs.
+fn draws(node: &SiteNode, cpus: f64) -> Power {
+    let mut load = NodeLoad::new(node.board, node.converter);
+    load.set_work(&[Work { wants: Cpus::from_milli((cpus * 1000.0 + 0.5) as u32), limit: Limit::Free }]);
+    load.input()
+}
+
+/// Containers of each class that a stage lets run.
+fn running(node: &SiteNode, stage: Stage) -> PerClass {
+    let level = Level::of(stage);
+    let mut running = [0.0; 3];
+    for recipe in node.work.iter().filter(|recipe| level.part(recipe.class) > 0.0) {
+        running[index(recipe.class)] += 1.0;
+    }
+    running
+}
+
+/// What each class uses at an hour in a stage; where that is more than the board has, all get less alike.
+fn used(node: &SiteNode, stage: Stage, hour: f64) -> PerClass {
+    let level = Level::of(stage);
+    let mut uses = [0.0; 3];
+    for (number, recipe) in node.work.iter().enumerate() {
+        uses[index(recipe.class)] += within_limit(recipe, hour, number) * level.part(recipe.class);
+    }
+    let scale = (f64::from(node.board.cores) / uses.iter().sum::<f64>()).min(1.0);
+    uses.map(|uses| uses * scale)
+}
+
+/// What a container would use at an hour, within the limit that somebody gave it.
+fn within_limit(recipe: &Recipe, hour: f64, number: usize) -> f64 {
+    let wants = recipe.demand.at(hour, number);
+    if recipe.nano_cpus > 0 { wants.min(recipe.nano_cpus as f64 / 1e9) } else { wants }
+}
+
+/// What the containers of each class want in a slot, on average, whatever their boards can give.
+fn wanted(site: &Site, slot: usize) -> PerClass {
+    let mut wanted = [0.0; 3];
+    for hour in looks(slot) {
+        for (number, recipe) in site.nodes.iter().flat_map(|node| node.work.iter().enumerate()) {
+            wanted[index(recipe.class)] += recipe.demand.at(hour, number) / LOOKS as f64;
+        }
+    }
+    wanted
+}
+
+/// The hours of the day at which a slot is looked at.
+fn looks(slot: usize) -> impl Iterator<Item = f64> {
+    let hours = STEP.as_secs_f64() / 3600.0;
+    (0..LOOKS).map(move |look| (slot as f64 + (look as f64 + 0.5) / LOOKS as f64) * hours)
+}
