@@ -254,7 +254,9 @@ impl Twin {
             self.chronicle.say(time, &name, "woken: the power switch gives it power again".to_owned());
         }
         self.field.set_switch(index, false);
-        self.queue.plan(self.now + POWER_CYCLE, Happening::Power(index));
+        // Long enough for the next step of the physics to see the break, or a halted board would never notice it.
+        let broken = POWER_CYCLE.max(self.step + Duration::from_millis(1));
+        self.queue.plan(self.now + broken, Happening::Power(index));
     }
 
     /// A relay closes.

@@ -97,7 +97,17 @@ fn every_watt_hour_is_accounted_for() {
 
 #[test]
 fn a_flat_site_parks_itself_and_comes_back_with_the_sun_with_nobody_there() {
+    comes_back(Plan::demo().unwrap());
+}
+
+#[test]
+fn however_coarse_its_steps_a_flat_site_comes_back() {
     let mut plan = Plan::demo().unwrap();
+    plan.field.step = Duration::from_secs(10);
+    comes_back(plan);
+}
+
+fn comes_back(mut plan: Plan) {
     plan.field.settings.soc = Soc::from_percent(38.0);
     plan.field.settings.start.since_midnight = Duration::from_hours(17);
     let mut twin = site(plan, 4);
