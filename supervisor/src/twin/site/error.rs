@@ -9,12 +9,12 @@ use hardware::sim::record::RecordError;
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     /// A file cannot be read.
-    #[error("{file}: cannot be read: {source}", file = file.display())]
+    #[error("{file}: cannot be read: {why}", file = file.display())]
     Read {
         /// The file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// It is no TOML, a key is not known or missing, or a value is not of its kind.
     #[error("{file}: {message}", file = file.display())]
@@ -65,20 +65,19 @@ pub enum SiteError {
         rule: String,
     },
     /// The weather's file is no record of a sky.
-    #[error("{file}: {source}", file = file.display())]
+    #[error("{file}: {what}", file = file.display())]
     Record {
         /// The weather's file.
         file: PathBuf,
         /// What is wrong, with line and column.
-        source: RecordError,
+        what: RecordError,
     },
     /// A node's config, made from the file, contradicts itself: its policy does not fit its battery or charger.
-    #[error("{file}: the agents of this site would refuse their config: {source}", file = file.display())]
+    #[error("{file}: the agents of this site would refuse their config: {refusal}", file = file.display())]
     Node {
         /// The file.
         file: PathBuf,
         /// In the agent's words.
-        #[source]
-        source: Box<ConfigError>,
+        refusal: Box<ConfigError>,
     },
 }

@@ -14,8 +14,7 @@ const RECORD_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Reads and proves a site file; files that it names lie beside it.
 pub(super) fn load(file: &Path) -> Result<Site, SiteError> {
-    let text =
-        text(file, SITE_BYTES_MAX).map_err(|source| SiteError::Read { file: file.to_owned(), source })?;
+    let text = text(file, SITE_BYTES_MAX).map_err(|why| SiteError::Read { file: file.to_owned(), why })?;
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     Site::parse(&text, file, &mut |named: &Path| text_beside(&folder, named))
 }

@@ -52,7 +52,7 @@ pub(super) fn prove(text: &str, file: &Path, read: Reader<'_>) -> Result<Site, S
         pace: pace(&table, &prover)?,
     };
     // The agents' own proof of policy against battery and charger.
-    site.plan().map_err(|source| SiteError::Node { file: file.to_owned(), source: Box::new(source) })?;
+    site.plan().map_err(|error| SiteError::Node { file: file.to_owned(), refusal: Box::new(error) })?;
     Ok(site)
 }
 
@@ -135,10 +135,9 @@ fn sky(
 ) -> Result<(Climate, Option<Arc<Record>>), SiteError> {
     let climate = climate(table, place, prover)?;
     let Some(csv) = &table.csv else { return Ok((climate, None)) };
-    let text = read(csv).map_err(|source| SiteError::Read { file: csv.clone(), source })?;
+    let text = read(csv).map_err(|why| SiteError::Read { file: csv.clone(), why })?;
     let place = record::Place { longitude_degrees: place.longitude_degrees, start_day: place.start.day };
-    let record =
-        Record::parse(&text, place).map_err(|source| SiteError::Record { file: csv.clone(), source })?;
+    let record = Record::parse(&text, place).map_err(|what| SiteError::Record { file: csv.clone(), what })?;
     Ok((climate, Some(Arc::new(record))))
 }
 
