@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub(super) use super::serve::Args;
+use crate::core::settings::SiteSettings;
 
 /// Says what would run, or what is wrong.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -18,6 +19,26 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     for (name, supply) in &config.settings.supplies {
         let count = supply.nodes.len();
         writeln!(out, "  supply {name}: {}, {count} expected node(s)", supply.chemistry)?;
+        match &supply.site {
+            Some(site) => writeln!(out, "    planned with the sun: {}", site_words(site))?,
+            None => writeln!(out, "    planned by thresholds: it has no [supply.site]")?,
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A site with every default filled in.
+fn site_words(site: &SiteSettings) -> String {
+    let (place, plane) = (&site.site, site.site.plane());
+    let panel = place.label().map_or_else(|| "of unknown power".to_owned(), |label| format!("of {label}"));
+    format!(
+        "latitude {}, longitude {}, panel {panel} tilted by {} towards {}, battery {}, absorption {}, float {}",
+        place.latitude().degrees(),
+        place.longitude().degrees(),
+        plane.tilt.degrees(),
+        plane.azimuth.degrees(),
+        site.capacity,
+        site.absorption,
+        site.float
+    )
 }

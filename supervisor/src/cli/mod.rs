@@ -4,7 +4,9 @@
 
 mod check;
 pub(crate) mod demo;
+mod energy;
 mod events;
+mod forecast;
 mod look;
 mod place;
 mod plan;
@@ -47,6 +49,10 @@ enum Command {
     Events(events::Args),
     /// Explain one node: its stage, its order, what would change them
     Why(why::Args),
+    /// Show where the watt-hours went, by node and by class of work
+    Energy(energy::Args),
+    /// Show the sun to come, how sure it is, and what is planned with it
+    Forecast(forecast::Args),
     /// Prove a config file without running anything
     Check(check::Args),
 }
@@ -62,6 +68,8 @@ pub fn main() -> ExitCode {
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Why(args)) => why::run(&args),
+        Some(Command::Energy(args)) => energy::run(&args),
+        Some(Command::Forecast(args)) => forecast::run(&args),
         Some(Command::Check(args)) => check::run(args),
         None => help(),
     };

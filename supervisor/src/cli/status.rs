@@ -75,6 +75,13 @@ fn render_supply(text: &mut String, supply: &SupplyView) {
         _ => "nobody has measured it yet".to_owned(),
     };
     let _ = writeln!(text, "{}", wrap(&state, 2));
+    if let Some(plan) = &supply.plan {
+        let words = format!(
+            "plan: level {} of {}; with everything on, {} chance to stay above {:.0} until the sun is back in {}",
+            plan.level, plan.levels, plan.chance, plan.reserve, plan.sun_in
+        );
+        let _ = writeln!(text, "{}", wrap(&words, 2));
+    }
     if !supply.known {
         let _ = writeln!(text, "  ! its state is not known: nobody is ordered to spend more");
     }

@@ -113,8 +113,12 @@ fn order(order: &OrderView) -> String {
 fn supply(node: &NodeView, supply: Option<&SupplyView>) -> String {
     let Some(supply) = supply else { return format!("{}: nothing is known", node.supply) };
     let state = supply.energy.as_ref().map_or_else(|| "never measured".to_owned(), look::energy);
+    let plan = supply.plan.as_ref().map_or_else(String::new, |plan| {
+        let (sun, within, load) = (plan.sun, plan.within, plan.load);
+        format!("; the sun brings about {sun:.0} within {within}, everything takes {load:.0}")
+    });
     let unknown = if supply.known { "" } else { "; not known well enough to spend more" };
-    format!("{}: {state} ({}){unknown}", supply.name, look::age(supply.age))
+    format!("{}: {state} ({}){plan}{unknown}", supply.name, look::age(supply.age))
 }
 
 /// What would make the leader change its order.

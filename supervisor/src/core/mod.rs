@@ -346,6 +346,9 @@ impl Supervisor {
             Change::Wake { .. } => return self.wake(now, step, actions),
         };
         let id = *plan.get_or_insert_with(|| self.orders.next_id());
+        if from.unwrap_or_default() != to {
+            self.paces.changed(&step.node, now);
+        }
         self.orders.set(&step.node, to, reason.clone(), now);
         if let Some(node) = self.fleet.get(&step.node) {
             let record = of_node(node, What::Ordered { id, from, to, reason: reason.clone() }, now);

@@ -1,6 +1,6 @@
 //! How fast a supply's nodes may change: who recovers or wakes now, when the last step was, whose switches are known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use protocol::{NodeName, OrderId, Stage, SupplyName, Uptime};
@@ -11,6 +11,12 @@ use super::settings::PlanSettings;
 
 /// A failed wake is tried again after this long, times the number of failures.
 const WAKE_RETRY: Duration = Duration::from_mins(15);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A node whose order changed so often within a day is not let off again by a plan: down and up the ladder by two rungs
+/// is four changes, and one more in need must be left.
+const CHANGES_MAX: usize = 5;
 
 /// So many answers about switches are awaited at most.
 const ASKED_MAX: usize = 64;
@@ -65,8 +71,10 @@ pub(crate) struct Paces {
     switches: BTreeSet<(NodeName, NodeName)>,
     /// Switch orders on their way that are no wakes: whether a node has a switch, and the end of a parked node's power.
     asked: BTreeMap<OrderId, (NodeName, NodeName)>,
-    /// Since when a parked node has had no power at all.
+    /// Parked nodes that have no power at all.
     cut: BTreeSet<NodeName>,
+    /// When each node's order changed, within the last day.
+    changes: BTreeMap<NodeName, VecDeque<Uptime>>,
     failures: BTreeMap<NodeName, Failures>,
 }
 
@@ -174,6 +182,23 @@ impl Paces {
     pub(crate) fn may_ask(&self, node: &NodeName, fleet: &Fleet) -> Option<NodeName> {
         let awaited = self.asked.values().any(|(_, about)| about == node);
         if awaited || self.has_switch(node) { None } else { self.switch_for(node, fleet) }
+    }
+
+    /// A node's order changed.
+    pub(crate) fn changed(&mut self, node: &NodeName, now: Uptime) {
+        let changes = self.changes.entry(node.clone()).or_default();
+        while changes.front().is_some_and(|at| now.since(*at) >= DAY) {
+            changes.pop_front();
+        }
+        changes.push_back(now);
+    }
+
+    /// Whether a node's order changed so often within a day that it is better left where it is for now.
+    pub(crate) fn is_restless(&self, node: &NodeName, now: Uptime) -> bool {
+        let recent = |changes: &VecDeque<Uptime>| {
+            changes.iter().filter(|at| now.since(**at) < DAY).count() >= CHANGES_MAX
+        };
+        self.changes.get(node).is_some_and(recent)
     }
 
     /// A parked node has no power any more, or has it again.

@@ -37,10 +37,11 @@ impl Crossing {
         let held_at = ordered.max(node.floor());
         let since = |old: Option<Uptime>, holds: bool| holds.then(|| old.unwrap_or(scene.now));
         let spend_since = self.spend.filter(|(stage, _)| *stage == ordered).map(|(_, at)| at);
+        let restless = turn.goal.is_some() && scene.paces.is_restless(&node.name, scene.now);
         let asked = turn.asked(estimate).map_or(Stage::Normal, |(stage, _)| stage);
         Self {
             save: since(self.save, asked > held_at),
-            spend: since(spend_since, estimate.known && turn.may_leave(ordered, estimate))
+            spend: since(spend_since, estimate.known && !restless && turn.may_leave(ordered, estimate))
                 .map(|at| (ordered, at)),
             wake: since(
                 self.wake,

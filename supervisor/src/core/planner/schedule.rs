@@ -25,9 +25,9 @@ const LOWEST: f64 = 6.0;
 /// So many levels are weighed in later steps; in the first all are.
 const LATER_LEVELS: usize = 14;
 /// A point under the reserve for an hour costs this part of an hour of all work that is not critical.
-const UNDER_RESERVE: f64 = 0.1;
+const UNDER_RESERVE: f64 = 0.05;
 /// An hour in which all nodes had to halt costs so many in which everything runs: they come back one by one, much later.
-const HALTED: f64 = 4.0;
+const HALTED: f64 = 2.0;
 /// What energy is worth at the end where the sun brings more than all take, as part of the first rung's worth.
 const WORTH_IN_PLENTY: f64 = 0.1;
 

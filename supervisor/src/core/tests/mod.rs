@@ -1,5 +1,6 @@
 //! The core under test: events in, actions out. [`site::Site`] plays the agents.
 
+mod energy;
 mod links;
 mod orders;
 mod planning;

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::message::{Goodbye, Hello, Order, OrderOutcome, SupervisorMessage};
-use protocol::report::{Basis, Energy, Host, Report, SocBand};
+use protocol::report::{
+    Basis, ContainerEntry, ContainerReport, ContainerState, Energy, Host, Report, SocBand,
+};
 use protocol::{
-    BootId, Current, NodeName, OrderId, Reason, Seconds, Sequence, Soc, Stage, Term, Uptime, Voltage,
+    BootId, Class, ContainerSlot, Current, NodeName, OrderId, Reason, Seconds, Sequence, Soc, Stage, Term,
+    Uptime, Voltage,
 };
 
-use crate::core::{Action, Event, FromAgent, LinkEnd, LinkEvent, LinkId, Record, Settings, Supervisor, What};
+use crate::core::{
+    Action, Event, FromAgent, KeptBudget, LinkEnd, LinkEvent, LinkId, Record, Settings, Supervisor, What,
+};
 
 /// One simulated agent.
 #[derive(Debug, Clone)]
@@ -45,6 +50,12 @@ pub(super) struct Site {
     pub(super) closed: Vec<LinkId>,
     /// Orders that were less careful than the floor that the leader had seen: there must be none.
     pub(super) below_floor: Vec<(NodeName, Order)>,
+    /// What every node runs.
+    pub(super) classes: Vec<Class>,
+    /// How busy every node is in each stage, per mille.
+    pub(super) busy: Option<[u16; 5]>,
+    /// What was handed out to be kept, the newest.
+    pub(super) kept: Option<KeptBudget>,
     links: u64,
 }
 
@@ -97,6 +108,9 @@ impl Site {
             refused: Vec::new(),
             closed: Vec::new(),
             below_floor: Vec::new(),
+            classes: Vec::new(),
+            busy: None,
+            kept: None,
             links: 0,
         }
     }
@@ -129,7 +143,8 @@ impl Site {
                     self.cut(*link);
                 }
                 Action::Record(record) => self.records.push(record.clone()),
-                Action::Remember(_) | Action::SaveTerm(_) | Action::Keep(_) => {}
+                Action::Keep(kept) => self.kept = Some((**kept).clone()),
+                Action::Remember(_) | Action::SaveTerm(_) => {}
             }
         }
         actions
@@ -195,6 +210,11 @@ impl Site {
             },
         );
         self.say(link, FromAgent::Hello(hello));
+        for (slot, class) in self.classes.clone().into_iter().enumerate() {
+            let name = format!("c{slot}").parse().unwrap();
+            let slot = ContainerSlot(u8::try_from(slot).unwrap());
+            self.say(link, FromAgent::Container(ContainerEntry { slot, name, class }));
+        }
         self.report(node.as_str());
         link
     }
@@ -208,10 +228,21 @@ impl Site {
             floor: agent.floor,
             reason: agent.reason.clone(),
             energy: if agent.hello.has_sensor { self.energy } else { Energy::default() },
-            host: Host::default(),
+            host: Host {
+                cpu_permille: self.busy.map(|busy| busy[agent.stage() as usize]),
+                ..Host::default()
+            },
             order: agent.order.as_ref().map(|order| order.id),
             containers_total: 0,
-            containers: <_>::default(),
+            containers: self
+                .classes
+                .iter()
+                .enumerate()
+                .map(|(slot, _)| ContainerReport {
+                    slot: ContainerSlot(u8::try_from(slot).unwrap()),
+                    state: ContainerState::Running,
+                })
+                .collect(),
             docker_up: true,
         }
     }
