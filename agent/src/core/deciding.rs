@@ -77,18 +77,30 @@ impl Agent {
         let stage = self.course.stage();
         let terms = Terms {
             stage,
+            by_plan: self.is_by_plan(),
             saved: self.keeper.saved_ledger(),
             unsaved_is_allowed: self.keeper.is_hopeless(now),
             deadline: self.parking.deadline(),
             stop_max: if stage == Stage::Halt { self.policy.halt_budget } else { self.policy.drain_budget },
         };
         self.shed.drive(now, &terms, &mut self.ids, actions);
-        self.governor.drive(now, stage, &mut self.ids, actions);
+        self.governor.drive(now, self.clock_stage(), &mut self.ids, actions);
         let lamps = self.lamps(age);
         self.lamp.drive(now, lamps, &mut self.ids, actions);
         self.keep(now, actions);
         self.park(now, actions);
         self.say(now, actions);
+    }
+
+    /// Whether the node is where it is by a plan on energy: such an order is in force, and its own readings ask for less.
+    fn is_by_plan(&self) -> bool {
+        self.orders.is_by_forecast() && self.ladder.floor() < self.course.stage()
+    }
+
+    /// The stage that the clock is set by. A capped clock serves all work more slowly, critical work too, and saves only
+    /// what is not done: a plan takes from what can wait instead, and leaves the clock to the node's own readings.
+    pub(super) fn clock_stage(&self) -> Stage {
+        if self.is_by_plan() { self.ladder.floor() } else { self.course.stage() }
     }
 
     /// Powers the node off, when `Halt` has come to its end.
@@ -145,7 +157,7 @@ impl Agent {
             floor: self.ladder.floor(),
             term: self.orders.newest().map_or(Term::default(), |order| order.term),
             relapses: self.ladder.relapses(),
-            clock_capped: self.governor.is_capped(stage),
+            clock_capped: self.governor.is_capped(self.clock_stage()),
             ledger_grown: self.shed.ledger_grown(),
             ledger: self.shed.ledger_version(),
         }

@@ -114,7 +114,7 @@ impl Agent {
             ledger: self.shed.ledger(),
             relapses: self.ladder.relapses(),
             floor: self.ladder.floor(),
-            clock_capped: self.governor.is_capped(stage),
+            clock_capped: self.governor.is_capped(self.clock_stage()),
         }
     }
 }

@@ -40,6 +40,8 @@ const STOP_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 pub struct Terms {
     /// The stage to carry out.
     pub stage: Stage,
+    /// Whether a plan on energy put the node there, and not its own readings.
+    pub by_plan: bool,
     /// The ledger's version that is on disk.
     pub saved: u64,
     /// The disk cannot be written for so long that acting unsaved is the lesser evil.
@@ -82,8 +84,9 @@ pub struct Shed {
     in_flight: Option<InFlight>,
     /// Something changed since the last look.
     dirty: bool,
-    /// The stage of the last look.
+    /// The stage of the last look, and whether a plan put the node there.
     stage: Stage,
+    by_plan: bool,
     /// What was on disk at the last look, and whether acting unsaved was allowed.
     saved: (u64, bool),
     /// Something is still to be done.
@@ -121,6 +124,7 @@ impl Shed {
             in_flight: None,
             dirty: false,
             stage,
+            by_plan: false,
             saved: (0, false),
             unfinished: false,
             troubled: false,
@@ -255,7 +259,7 @@ impl Shed {
         for (id, known) in &mut self.known {
             let busy = self.in_flight.as_ref().is_some_and(|flight| flight.container == *id);
             let touched = self.ledger.touched(id);
-            let wish = Wish::of(self.stage, &known.settings);
+            let wish = Wish::of(self.stage, &known.settings, self.by_plan);
             if !busy && now >= known.uncertain_until {
                 self.ledger.forget(id, step::forget(known.seen, touched, wish));
             }
@@ -300,8 +304,8 @@ impl Shed {
     /// Writes down what the stage will need, and asks for the next change if one may be made.
     pub fn drive(&mut self, now: Uptime, terms: &Terms, ids: &mut Ids, actions: &mut Vec<Action>) {
         let saved = (terms.saved, terms.unsaved_is_allowed);
-        if self.stage != terms.stage || self.saved != saved {
-            (self.stage, self.saved) = (terms.stage, saved);
+        if (self.stage, self.by_plan) != (terms.stage, terms.by_plan) || self.saved != saved {
+            (self.stage, self.by_plan, self.saved) = (terms.stage, terms.by_plan, saved);
             self.dirty = true;
         }
         if !(self.dirty || self.next_try.is_some_and(|next| next <= now)) {
@@ -339,7 +343,7 @@ impl Shed {
             if self.in_flight.as_ref().is_some_and(|flight| flight.container == *id) {
                 continue;
             }
-            let wish = Wish::of(terms.stage, &known.settings);
+            let wish = Wish::of(terms.stage, &known.settings, terms.by_plan);
             let touched = self.ledger.touched(id);
             let Some(step) = step::next(known.seen, touched, wish, known.settings.stop_timeout) else {
                 if now >= known.uncertain_until {

@@ -7,6 +7,9 @@
 //! | Shed | paused | capped | as it was |
 //! | Drain | stopped | stopped | as it was |
 //! | Halt | stopped | stopped | stopped |
+//!
+//! By a plan on energy, standard work is as it was down to `Drain`: the plan slows and pauses all that can wait, on every
+//! node, before it takes anything from what matters more.
 
 use protocol::{Class, Cpus, Stage};
 
@@ -33,8 +36,8 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    /// What `stage` wants of a container of these settings.
-    pub(super) fn of(stage: Stage, settings: &Settings) -> Self {
+    /// What `stage` wants of a container of these settings, by a plan on energy or not.
+    pub(super) fn of(stage: Stage, settings: &Settings, by_plan: bool) -> Self {
         if settings.untouched {
             return Self { cap: None, run: Run::Free };
         }
@@ -46,6 +49,7 @@ impl Wish {
             (Stage::Drain, Class::Deferrable | Class::Standard) | (Stage::Halt, _) => Run::Stopped,
         };
         // The cap is kept in the deeper stages, so that what comes back comes back gently.
-        Self { cap: settings.cap.filter(|_| stage >= Stage::Throttle), run }
+        let capped = stage >= Stage::Throttle && !(by_plan && settings.class > Class::Deferrable);
+        Self { cap: settings.cap.filter(|_| capped), run }
     }
 }

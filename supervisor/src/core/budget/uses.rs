@@ -2,9 +2,9 @@
 //!
 //! A node reports how busy its processors are and which containers of which class it has, but not which container uses
 //! how much. So its use is averaged apart for each stage that it was seen in; the differences tell the classes apart:
-//! what still runs in `Drain` is critical, what `Shed` adds to that is capped standard work, and so on. Where a stage was
-//! never seen, the containers stand in: each counts alike, a deferrable one twice (batch work is greedy), and caps are
-//! taken to leave what [`CAPPED`] says.
+//! what still runs in `Drain` is critical, what `Shed` adds to that is standard work, and so on. Where a stage was
+//! never seen, the containers stand in: each counts alike, a deferrable one twice (batch work is greedy), and a cap is
+//! taken to leave what [`CAPPED`] says. (By a plan, standard work is not capped.)
 
 use protocol::report::Report;
 use protocol::{Class, Stage};
@@ -18,8 +18,8 @@ const LOOKS_LEAST: u32 = 20;
 const BUSY: f64 = 0.3;
 /// What the system and the agent use for themselves: about 0.04 of four cores.
 const OWN: f64 = 0.01;
-/// What is left of deferrable and of standard work under its cap, before it was seen.
-const CAPPED: [f64; 2] = [0.4, 0.7];
+/// What is left of deferrable work under its cap, before it was seen.
+const CAPPED: f64 = 0.4;
 /// A critical container is worth at least this use: a lamp in a lighthouse is not busy.
 const CRITICAL_LEAST: f64 = 0.02;
 
@@ -108,10 +108,10 @@ impl Uses {
         let others = (guess.standard + guess.deferrable).max(1e-9);
         let standard = rest * guess.standard / others;
         let deferrable = rest * guess.deferrable / others;
-        let capped = beyond_own(Stage::Shed).map_or(standard * CAPPED[1], |seen| seen - critical);
+        let capped = beyond_own(Stage::Shed).map_or(standard, |seen| seen - critical);
         let capped = capped.clamp(0.0, rest);
         let slowed = beyond_own(Stage::Throttle)
-            .map_or(deferrable * CAPPED[0], |seen| seen - critical - capped)
+            .map_or(deferrable * CAPPED, |seen| seen - critical - capped)
             .clamp(0.0, (rest - capped).max(0.0));
         match stage {
             Stage::Normal => Shares { deferrable, standard, critical },

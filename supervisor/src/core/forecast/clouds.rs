@@ -21,6 +21,11 @@ const RECENT_MAX: i64 = 1000;
 const FORGET_DAYS: f64 = 60.0;
 /// Half-hours of the same day are alike: so many of them are worth one that stands alone.
 const ALIKE: f64 = 2.5;
+/// What an overcast sky leaves of a clear day's light: Kasten and Czeplak (Solar Energy 24, 1980) give 0.25 at 8 octas; a
+/// little less, for rain.
+const OVERCAST: f64 = 0.2;
+/// After so many days the dullest of them stands for what a dull day is here.
+const DAYS_FOR_DULLEST: usize = 30;
 /// Half-hours of light in a day, where nothing better is known.
 const HALF_HOURS: f64 = 22.0;
 
@@ -222,6 +227,13 @@ impl Clouds {
     /// The clearest day that is kept, or what a clear day may be.
     pub(super) fn clearest(&self) -> f64 {
         self.climate.clearest
+    }
+
+    /// The dullest day to reckon with: what was seen, once enough days were; before that a sky that is overcast all day.
+    pub(super) fn dullest(&self) -> f64 {
+        let whole = || self.days.iter().filter(|day| day.seen > 0.5).map(|day| day.level);
+        let least = whole().fold(f64::INFINITY, f64::min);
+        if whole().count() >= DAYS_FOR_DULLEST { least.min(self.climate.mean) } else { OVERCAST.min(least) }
     }
 
     /// What days here are like at the mean.

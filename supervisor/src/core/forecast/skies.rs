@@ -53,11 +53,12 @@ impl Skies {
     }
 }
 
-/// What each sky makes of a day's clear energy.
-fn thirds(band: &Band<Energy>, clear: f64) -> [f64; SKIES] {
+/// What each sky makes of a day's clear energy: by the band, whose ends are wide while little was learned, but no duller than
+/// the dullest day to reckon with.
+fn thirds(band: &Band<Energy>, clear: f64, dullest: f64) -> [f64; SKIES] {
     MEANS.map(|off| {
         let side = if off < 0.0 { band.best - band.low } else { band.high - band.best };
-        ((band.best + side * (off / NINTH_DECILE)).watt_hours() / clear.max(1e-9)).max(0.0)
+        ((band.best + side * (off / NINTH_DECILE)).watt_hours() / clear.max(1e-9)).max(dullest)
     })
 }
 
@@ -79,8 +80,9 @@ impl Outlook<'_> {
             }
             slots.push((*length, day, clear));
         }
-        let days: Vec<(i64, [f64; SKIES])> =
-            parts.iter().map(|part| (part.day, thirds(&self.part_band(part), part.clear))).collect();
+        let dullest = self.clouds.dullest();
+        let made = |part: &Part| (part.day, thirds(&self.part_band(part), part.clear, dullest));
+        let days: Vec<(i64, [f64; SKIES])> = parts.iter().map(made).collect();
         let slot = |(length, day, clear): (Duration, i64, f64)| {
             let made = days.iter().find(|(other, _)| *other == day).map_or([0.0; SKIES], |(_, made)| *made);
             let panel = made.map(|part| Energy::from_watt_hours(clear * part) / length);

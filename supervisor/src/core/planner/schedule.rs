@@ -3,8 +3,8 @@
 //! Stochastic dynamic programming, backwards from the end of the outlook. The state is (time, charge, sky of the day);
 //! the choice is a level of the [`super::ladder`]; the day's sky goes over into the next day's as [`Skies`] says. A step
 //! earns the level's worth, and pays for standing below the reserve. Below the nodes' own floors there is no choice:
-//! they drain and halt by themselves, and the plan knows that. What is left at the end is worth what energy is worth on
-//! this site: the worth per watt at the level that the sun carries.
+//! they drain and halt by themselves, and the plan knows that. What is left at the end is worth what it adds to the
+//! middling days behind it: much while they are short of energy, nothing where they are not.
 //!
 //! One solution is a table of (48 steps x 3 skies x 48 charges), each the best of at most [`LATER_LEVELS`] levels: about
 //! half a millisecond on a PC. Arithmetic only: the same on every platform.
@@ -25,11 +25,11 @@ const LOWEST: f64 = 6.0;
 /// So many levels are weighed in later steps; in the first all are.
 const LATER_LEVELS: usize = 14;
 /// A point under the reserve for an hour costs this part of an hour of all work that is not critical.
-const UNDER_RESERVE: f64 = 0.05;
-/// An hour in which all nodes had to halt costs so many in which everything runs: they come back one by one, much later.
-const HALTED: f64 = 2.0;
-/// What energy is worth at the end where the sun brings more than all take, as part of the first rung's worth.
-const WORTH_IN_PLENTY: f64 = 0.1;
+const UNDER_RESERVE: f64 = 0.03;
+/// An hour in which all nodes had to halt costs another in which everything runs: they come back one by one, later.
+const HALTED: f64 = 1.0;
+/// What is left at the end over the reserve feeds so many more middling days.
+const END_DAYS: f64 = 2.0;
 
 /// A battery, as far as a plan goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -189,8 +189,11 @@ impl Schedule {
         let some = some_levels(tables.free());
         let slots = &problem.skies.slots;
         let mut best = vec![0; slots.len() * SKIES * GRID];
-        let price = end_worth(problem, tables.free());
-        let end = |index| price * (steps.charge(index) - steps.lowest) * steps.capacity;
+        let sun = middling_day(problem.skies) * f64::midpoint(1.0, problem.store.efficiency);
+        let end = |index| {
+            let left = (steps.charge(index) - steps.reserve) * steps.capacity;
+            end_worth(tables.free(), (left / END_DAYS + sun) / 24.0) * END_DAYS * 24.0
+        };
         let mut later: [Vec<f64>; SKIES] = std::array::from_fn(|_| (0..GRID).map(end).collect());
         for (number, slot) in slots.iter().enumerate().rev() {
             if slots.get(number + 1).is_some_and(|next| next.day != slot.day) {
@@ -306,22 +309,29 @@ fn some_levels(levels: &[(f64, f64)]) -> Vec<usize> {
     some
 }
 
-/// What a watt-hour is worth at the end: the worth per watt around the level that the sun carries.
-fn end_worth(problem: &Problem<'_>, levels: &[(f64, f64)]) -> f64 {
-    let time: Duration = problem.skies.slots.iter().map(|slot| slot.length).sum();
-    let middling = problem.skies.energy()[SKIES / 2];
-    if time.is_zero() || levels.len() < 2 {
-        return 0.0;
+/// The panel's energy in a middling day: that of the outlook's time, evened out over days.
+fn middling_day(skies: &Skies) -> f64 {
+    let time: Duration = skies.slots.iter().map(|slot| slot.length).sum();
+    let days = (time.as_secs_f64() / 86_400.0).max(1e-9);
+    skies.energy()[SKIES / 2].watt_hours() / days
+}
+
+/// What an hour is worth at the end, where so many watts can be spent: between two levels, so much of each. Watts that
+/// do not even feed the last level count as what is still missing of it.
+fn end_worth(levels: &[(f64, f64)], watts: f64) -> f64 {
+    let (Some(most), Some(least)) = (levels.first(), levels.last()) else { return 0.0 };
+    if watts >= most.0 {
+        return most.1;
     }
-    // About half of what the sun brings goes through the battery.
-    let sun = (middling / time).watts() * f64::midpoint(1.0, problem.store.efficiency);
-    let carried = levels.iter().position(|(watts, _)| *watts <= sun).unwrap_or(levels.len() - 1);
-    let (from, to) = (carried.saturating_sub(2), (carried + 2).min(levels.len() - 1));
-    let price = match (levels.get(from), levels.get(to)) {
-        (Some(more), Some(less)) => (more.1 - less.1) / (more.0 - less.0).max(0.1),
-        _ => 0.0,
-    };
-    if carried == 0 { price * WORTH_IN_PLENTY } else { price }
+    let between = levels.windows(2).find_map(|pair| match pair {
+        [more, less] if watts >= less.0 => {
+            let part = (watts - less.0) / (more.0 - less.0).max(1e-9);
+            Some(less.1 + (more.1 - less.1) * part)
+        }
+        _ => None,
+    });
+    // Below the last level each watt is worth what the whole fleet is worth per watt, and missed.
+    between.unwrap_or_else(|| least.1 - (least.0 - watts) * most.1 / most.0.max(1e-9))
 }
 
 #[cfg(test)]

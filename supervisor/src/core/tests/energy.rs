@@ -124,10 +124,9 @@ fn every_node_is_told_that_a_plan_is_in_force_and_told_again_before_that_lapses(
 
 #[test]
 fn shortly_before_a_fair_morning_a_low_charge_throttles_nobody() {
-    let mut world = World::new(71.0, &[0.33, 1.0]);
-    world.pass(16 * HOUR);
+    let mut world = World::new(90.0, &[1.0]);
+    world.pass(17 * HOUR + 30);
     assert!(world.soc < 68.0, "{}: below where nodes alone would throttle", world.soc);
-    world.pass(HOUR);
     assert_eq!(world.site.stages(), [Stage::Normal; 4], "{}", world.soc);
 }
 

@@ -49,8 +49,9 @@ fn brute(
 ) -> f64 {
     let slots = &problem.skies.slots;
     let Some(slot) = slots.get(number) else {
-        let price = end_worth(problem, tables.free());
-        return price * (soc - steps.lowest) * steps.capacity;
+        let sun = middling_day(problem.skies);
+        let left = (soc - steps.reserve) * steps.capacity;
+        return end_worth(tables.free(), (left / END_DAYS + sun) / 24.0) * END_DAYS * 24.0;
     };
     let sun = slot.panel[sky].watts();
     let mut best = f64::NEG_INFINITY;
