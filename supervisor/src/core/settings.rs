@@ -214,7 +214,7 @@ impl Chemistry {
         }
     }
 
-    /// The usual charger's absorption and float voltage, as chargers come from the shop (Victron's and EPEver's presets).
+    /// The usual charger's absorption and float voltage, as chargers come from the shop (Victron's and `EPEver`'s presets).
     pub const fn charging(self) -> (Voltage, Voltage) {
         let (absorption, float) = match self {
             Self::Flooded => (14.4, 13.8),

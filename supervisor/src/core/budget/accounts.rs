@@ -105,9 +105,9 @@ impl Accounts {
         day.panel += seen.panel * seen.time;
         let flowed = seen.drawn.abs() * seen.time;
         if seen.drawn > Power::ZERO {
-            day.drawn += flowed
+            day.drawn += flowed;
         } else {
-            day.charged += flowed
+            day.charged += flowed;
         }
         let scale = seen.scale();
         day.always += seen.always * scale * seen.time;

@@ -271,7 +271,7 @@ impl Budget {
             .collect();
         let seen = Seen { time, panel, drawn, always: parts.always, nodes: &nodes, busy: parts.busy };
         // Without a known time of day, a day is a day of the supervisor's own clock.
-        let day = self.forecast.day(now).unwrap_or_else(|| (now.as_millis() / 86_400_000) as i64);
+        let day = self.forecast.day(now).unwrap_or_else(|| (now.as_millis() / 86_400_000).cast_signed());
         self.accounts.add(day, wall, &seen);
     }
 }

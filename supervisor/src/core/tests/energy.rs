@@ -101,10 +101,6 @@ impl World {
             self.site.feed(Event::Tick);
         }
     }
-
-    fn reason(&self, node: &str) -> OrderReason {
-        self.site.core.view(self.site.now).node(node).unwrap().order.clone().unwrap().reason
-    }
 }
 
 #[test]
