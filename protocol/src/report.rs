@@ -8,7 +8,7 @@ use crate::id::{ContainerName, ContainerSlot, OrderId};
 use crate::reason::Reason;
 use crate::stage::{Class, Stage};
 use crate::time::Seconds;
-use crate::units::{Cpus, Current, Frequency, Soc, Temperature, Voltage};
+use crate::units::{Cpus, Current, Frequency, Power, Soc, Temperature, Voltage};
 
 /// The most containers that one report lists; a node with more reports its most important ones and the count.
 pub const CONTAINERS_MAX: usize = 32;
@@ -33,6 +33,26 @@ pub struct TimeBand {
     pub best: Seconds,
     /// 90th percentile.
     pub high: Seconds,
+}
+
+impl TimeBand {
+    /// How long the same charge carries another load: "if we shed now". `told_for` is the load that this band was told
+    /// for. A rough rule, in inverse proportion: a smaller load lasts a little longer than this, since less is lost in
+    /// the battery, and a greater one is taken to lose the part [`Self::HARDER`] for every multiple of `told_for` that it
+    /// is above it. `None` where either load is none.
+    pub fn at_load(self, told_for: Power, load: Power) -> Option<Self> {
+        let ratio = told_for.watts() / load.watts();
+        if !(told_for.watts() > 0.0 && load.watts() > 0.0 && ratio.is_finite()) {
+            return None;
+        }
+        let factor = ratio / (1.0 + Self::HARDER * (1.0 / ratio - 1.0).max(0.0));
+        let scaled = |time: Seconds| Seconds((f64::from(time.0) * factor).min(f64::from(u32::MAX)) as u32);
+        Some(Self { low: scaled(self.low), best: scaled(self.best), high: scaled(self.high) })
+    }
+
+    /// What a doubled load loses, as a part of the charge: Peukert's exponent of flooded lead-acid, 1.2, which is the
+    /// worst of the chemistries.
+    const HARDER: f64 = 0.15;
 }
 
 /// What the state of charge rests on.
@@ -141,4 +161,28 @@ pub struct Report {
     pub containers: Vec<ContainerReport, CONTAINERS_MAX>,
     /// Whether Docker answers.
     pub docker_up: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAND: TimeBand = TimeBand { low: Seconds(3600), best: Seconds(7200), high: Seconds(9000) };
+
+    #[test]
+    fn half_the_load_lasts_twice_as_long_and_a_greater_one_less_than_in_proportion() {
+        let watts = Power::from_watts;
+        let half = BAND.at_load(watts(28.0), watts(14.0)).unwrap();
+        assert_eq!((half.low, half.best, half.high), (Seconds(7200), Seconds(14_400), Seconds(18_000)));
+        let double = BAND.at_load(watts(14.0), watts(28.0)).unwrap();
+        assert!(double.best < Seconds(3600) && double.best > Seconds(3000), "{double:?}");
+        assert_eq!(BAND.at_load(watts(14.0), watts(14.0)), Some(BAND));
+    }
+
+    #[test]
+    fn no_load_or_an_absurd_one_has_no_time() {
+        for (told_for, load) in [(0.0, 5.0), (5.0, 0.0), (5.0, -1.0), (f64::NAN, 5.0), (5.0, f64::NAN)] {
+            assert_eq!(BAND.at_load(Power::from_watts(told_for), Power::from_watts(load)), None);
+        }
+    }
 }

@@ -25,6 +25,9 @@ impl Agent {
         }
         self.orders.step(now);
         self.advice.step(now, &self.estimator, actions);
+        if fresh {
+            self.loads.observe(now, self.course.stage(), self.estimator.load());
+        }
         let (energy, age, fault) = self.supply(now);
         self.energy = energy;
         let temperature = self.battery_temperature;

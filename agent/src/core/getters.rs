@@ -6,6 +6,7 @@ use protocol::{BootId, Fault, NodeName, OrderId, Reason, Stage, Term, Uptime, VE
 
 use super::Agent;
 use super::deciding::present;
+use super::outlook::Outlook;
 use super::reading::SensorId;
 use super::state::State;
 
@@ -82,6 +83,11 @@ impl Agent {
     /// What is known of the supply at `now`.
     pub fn energy(&self, now: Uptime) -> Energy {
         self.supply(now.max(self.now)).0
+    }
+
+    /// What is to come: until each stage and until empty, at the present load and at that of each stage.
+    pub fn outlook(&self) -> Outlook {
+        Outlook::new(&self.estimator, &self.policy, &self.loads, self.course.stage())
     }
 
     /// The newest order obeyed.

@@ -24,6 +24,7 @@ pub mod governor;
 pub mod keeper;
 pub mod lamp;
 pub mod orders;
+pub mod outlook;
 pub mod parking;
 pub mod policy;
 pub mod reading;
@@ -51,6 +52,7 @@ use governor::Governor;
 use keeper::{Keeper, Mark};
 use lamp::Lamp;
 use orders::Orders;
+use outlook::StageLoads;
 use parking::Parking;
 use policy::{Ladder, Resumed};
 use relay::Relay;
@@ -95,6 +97,7 @@ pub struct Agent {
     filter: Filter,
     estimator: Estimator,
     advice: Advice,
+    loads: StageLoads,
     relay: Relay,
     /// When the newest believable reading of an own sensor came.
     read_at: Option<Uptime>,
@@ -167,6 +170,7 @@ impl Agent {
             filter: Filter::new(config),
             estimator: Estimator::new(config.battery.clone(), state.learned.as_ref(), off_for),
             advice: Advice::default(),
+            loads: StageLoads::default(),
             relay: Relay::new(config.battery.clone()),
             read_at: None,
             energy: Energy { fault: Some(Fault::NotYet), ..Energy::default() },

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hardware::linux::Root;
 use hardware::sim::trace::TraceError;
-use protocol::{Fault, NameError, NodeName, Uptime};
+use protocol::{Fault, NameError, NodeName, Stage, Uptime};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
@@ -44,6 +44,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 const BREATH: Duration = Duration::from_secs(1);
 /// The core is not asked more often than this, whatever it wishes.
 const TICK_LEAST: Duration = Duration::from_millis(1);
+/// So often the log says what is to come, at the least.
+const OUTLOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// Why the agent does not run.
 #[derive(Debug, Error)]
@@ -137,6 +139,8 @@ struct Loop {
     sample_at: Uptime,
     host_at: Uptime,
     tick_least_at: Uptime,
+    /// When, and in which stage, the outlook was last told to the log.
+    outlook_told: (Uptime, Stage),
     /// Since when, and that, the program is asked to stop.
     terminating: Option<Instant>,
 }
@@ -160,6 +164,7 @@ impl Loop {
         let sensors = Sensors::open(&root, &config.sensors)?;
         let (state, off_for) = remembered(found);
         let agent = Agent::new(config, node, random::boot_id(), state, off_for);
+        let stage = agent.stage();
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
         let links = Links::open(&addresses, &agent.hello(), &events);
         let engine = Engine::new(config.containers.socket.clone());
@@ -179,6 +184,7 @@ impl Loop {
             sample_at: Uptime::START,
             host_at: Uptime::START,
             tick_least_at: Uptime::START,
+            outlook_told: (Uptime::START, stage),
             terminating: None,
             // Last, so that the first reading is of the first moment.
             clock: Clock::start(speed(config)),
@@ -272,6 +278,17 @@ impl Loop {
             }
             self.hands.begin_parting(&mut ended);
             self.pending.extend(ended.drain(..));
+        }
+        self.tell_outlook();
+    }
+
+    /// Every hour, and in each new stage, the log says what is to come.
+    fn tell_outlook(&mut self) {
+        let (now, stage) = (self.clock.now(), self.agent.stage());
+        let (told_at, told_in) = self.outlook_told;
+        if now.since(told_at) >= OUTLOOK_EVERY || stage != told_in {
+            self.outlook_told = (now, stage);
+            info!("outlook: {}", self.agent.outlook());
         }
     }
 

@@ -1,5 +1,6 @@
 //! A recorded trace, fed through the registers of a simulated INA226, the real driver and a real agent's core.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,13 +8,14 @@ use agent::config::{Config, PowerOffBy, ReplaySensor, Sensor};
 use agent::core::Agent;
 use agent::core::action::Action;
 use agent::core::event::{DockerEvent, Event};
+use agent::core::outlook::Step;
 use agent::core::reading::SensorId;
 use agent::core::state::State;
 use hardware::chips::ina226::{Ina226, Settings, SettingsError};
 use hardware::sim::bus::SimBus;
 use hardware::sim::replay::{Player, Playing};
 use hardware::sim::trace::{Trace, TraceError};
-use protocol::report::Basis;
+use protocol::report::{Basis, TimeBand};
 use protocol::{BootId, NodeName, Soc, Stage, Uptime};
 use serde::Serialize;
 
@@ -52,6 +54,16 @@ pub struct Line {
     pub soc_high: Option<f64>,
     /// Time to usable empty, in seconds; also `None` while the battery charges.
     pub tte_s: Option<u32>,
+    /// Its 10th percentile.
+    pub tte_low_s: Option<u32>,
+    /// Its 90th percentile.
+    pub tte_high_s: Option<u32>,
+    /// Until the lower bound of the state of charge meets the threshold of each stage further down, at the present
+    /// load, in seconds.
+    pub until_s: BTreeMap<Stage, u32>,
+    /// How long it would last, at the least, at the load that each stage was seen to have, in seconds: the present
+    /// stage's, and those further down.
+    pub lasts_s: BTreeMap<Stage, u32>,
     /// The stage that the node would be in.
     pub stage: Stage,
     /// Why.
@@ -206,6 +218,10 @@ impl Replay {
 
     fn line(&self) -> Line {
         let energy = self.agent.energy(self.now);
+        let outlook = self.agent.outlook();
+        let steps = |time: fn(&Step) -> Option<TimeBand>| {
+            outlook.steps.iter().filter_map(|step| Some((step.stage, time(step)?.low.0))).collect()
+        };
         let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
         Line {
             time_s: self.time().as_secs_f64(),
@@ -214,6 +230,10 @@ impl Replay {
             soc_low: energy.soc.map(|soc| fraction(soc.low)),
             soc_high: energy.soc.map(|soc| fraction(soc.high)),
             tte_s: energy.time_to_empty.map(|time| time.best.0),
+            tte_low_s: energy.time_to_empty.map(|time| time.low.0),
+            tte_high_s: energy.time_to_empty.map(|time| time.high.0),
+            until_s: steps(|step| step.until),
+            lasts_s: steps(|step| step.lasts),
             stage: self.agent.stage(),
             reason: self.agent.reason().to_string(),
         }

@@ -1,5 +1,9 @@
 //! How near the agent's own estimate of the battery comes to the truth, next to what simpler tools do on the very same
-//! readings: `cargo bench -p tests --bench energy [-- --json]`.
+//! readings: `cargo bench -p tests --bench energy [-- --json] [-- --traces FOLDER]`.
+//!
+//! With `--traces` those of a folder are taken instead of the project's own: `NAME.csv.gz` with the columns of `trace`,
+//! beside a `NAME.json` that says `chem` (`la`, `agm`, `flooded`, `gel` or `lfp`), `label` (Ah) and, for flooded
+//! lead-acid under `la`, `cal` (`flooded`).
 //!
 //! The traces under `tests/data/traces` were made by an electrochemical model that knows nothing of the estimator; each
 //! has its truth beside it. No table of the estimator is fitted to them. docs/energy.md explains the columns.
@@ -11,7 +15,7 @@ mod run;
 mod score;
 mod trace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use agent::core::energy::Estimator;
@@ -76,13 +80,13 @@ const AGED: f64 = 0.7;
 
 fn main() -> Result<()> {
     let json = std::env::args().any(|argument| argument == "--json");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/traces");
     let mut lines = Vec::new();
     let mut cost = 0.0;
-    for (name, chemistry, label) in TRACES {
-        let trace = Trace::open(&folder.join(format!("{name}.csv.gz")))?;
-        cases(&trace, Known { chemistry, label, soc: Some(1.0) }, &mut lines);
-        cost = nanoseconds(&trace, chemistry, label)?;
+    for (path, known) in traces()? {
+        let trace = Trace::open(&path)?;
+        let begin = trace.rows.first().context("a trace without rows")?.soc;
+        cases(&trace, Known { soc: Some(begin.clamp(0.0, 1.0)), ..known }, &mut lines);
+        cost = nanoseconds(&trace, known.chemistry, known.label)?;
     }
     if json {
         let report = serde_json::json!({ "lines": lines, "nanoseconds_per_reading": cost });
@@ -94,9 +98,51 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// The traces to run, and what a user knows of each.
+fn traces() -> Result<Vec<(PathBuf, Known)>> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--traces").skip(1);
+    let Some(folder) = arguments.next() else {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/traces");
+        let own = TRACES.map(|(name, chemistry, label)| {
+            (folder.join(format!("{name}.csv.gz")), Known { chemistry, label, soc: None })
+        });
+        return Ok(own.into());
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.clone())? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(name) = name.strip_suffix(".csv.gz") {
+            let sidecar = path.with_file_name(format!("{name}.json"));
+            found.push((path, described(&sidecar).with_context(|| sidecar.display().to_string())?));
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "{folder}: no .csv.gz in it");
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(found)
+}
+
+/// What a sidecar says that a user would know too.
+fn described(sidecar: &Path) -> Result<Known> {
+    let said: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(sidecar)?)?;
+    let word = |key: &str| said[key].as_str().unwrap_or_default();
+    let chemistry = match (word("chem"), word("cal")) {
+        ("la" | "flooded", "flooded") | ("flooded", _) => Chemistry::Flooded,
+        ("la" | "agm", _) => Chemistry::Agm,
+        ("gel", _) => Chemistry::Gel,
+        ("lfp", _) => Chemistry::LiFePO4,
+        (other, _) => anyhow::bail!("`chem` is {other:?}, not one of la, agm, flooded, gel, lfp"),
+    };
+    Ok(Known { chemistry, label: said["label"].as_f64().context("no `label`")?, soc: None })
+}
+
 /// All that is asked of one trace.
 fn cases(trace: &Trace, known: Known, lines: &mut Vec<Line>) {
     both(trace, "full", known, 0.0, lines);
+    lines.push(Line::of(&trace.name, "full", "truth", &run::truth(trace), false));
+    let first = run::estimator(trace, known, None, 0.0, |_, _, _| ());
+    let again = run::estimator(trace, known, Some(&first.learned), 0.0, |_, _, _| ());
+    lines.push(Line::of(&trace.name, "full, 2nd", "heliostat", &again.score, true));
     let unknown = Known { soc: None, ..known };
     let part = 0.3 * trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
     both(&trace.after(part), "unknown", unknown, SETTLE_HOURS, lines);

@@ -95,3 +95,33 @@ pub(crate) fn baseline(trace: &Trace, known: Known, kind: Baseline, settle_hours
     }
     score
 }
+
+/// Who knows the charge that will really be drawn, and takes the load to go on as in the last hours: no estimator can
+/// foretell its time better, because nobody knows the load to come.
+#[allow(dead_code, reason = "the table has it, the tests do not ask for it")]
+pub(crate) fn truth(trace: &Trace) -> Score {
+    const MEAN_SECONDS: f64 = 3.0 * 3600.0;
+    let end = trace.rows.last().map_or(0.0, |row| row.soc);
+    let capacity = capacity(trace);
+    let mut score = Score::default();
+    let mut amps = trace.rows.first().map_or(0.0, |row| row.amps);
+    let mut last = 0.0;
+    for row in &trace.rows {
+        amps += (row.amps - amps) * ((row.seconds - last) / MEAN_SECONDS).min(1.0);
+        last = row.seconds;
+        let seconds_left = (amps > 0.0).then(|| (row.soc - end) * capacity / amps * 3600.0);
+        score.add(row, &Estimate { soc: Some(row.soc), band: None, seconds_left });
+    }
+    score
+}
+
+/// What the battery of a trace holds, Ah: the charge that moved for what the truth moved.
+fn capacity(trace: &Trace) -> f64 {
+    let moved: f64 = trace
+        .rows
+        .windows(2)
+        .map(|pair| pair[1].amps.abs() * (pair[1].seconds - pair[0].seconds) / 3600.0)
+        .sum();
+    let truth: f64 = trace.rows.windows(2).map(|pair| (pair[1].soc - pair[0].soc).abs()).sum();
+    moved / truth.max(1e-6)
+}

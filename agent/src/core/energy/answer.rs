@@ -52,14 +52,17 @@ impl Estimator {
         }
     }
 
+    /// The present load: what the battery gives out, on the mean of hours or, near its end, of the last one. `None`
+    /// while it charges.
+    pub fn load(&self) -> Option<Power> {
+        let amps = self.load.amps();
+        let hours = self.drawn.usable[1] / amps;
+        (amps > 0.0).then(|| Power::from_watts(self.load.watts(hours))).filter(|load| *load > Power::ZERO)
+    }
+
     /// Time to empty at the present load.
     fn time_left(&self, worst: f64) -> Option<TimeBand> {
-        let amps = self.load.amps();
-        if amps <= 0.0 {
-            return None;
-        }
-        let hours = self.drawn.usable[1] / amps;
-        self.time_band(self.drawn.usable, worst, self.load.watts(hours))
+        self.time_band(self.drawn.usable, worst, self.load()?.watts())
     }
 
     /// How long such an amount of charge carries this power, W: the current grows as the voltage falls.
@@ -77,15 +80,25 @@ impl Estimator {
         Some(TimeBand { low: lasts(low - worst)?, best: lasts(best - 0.5 * worst)?, high: lasts(high)? })
     }
 
+    /// How long until the state of charge falls to `soc` at this load: its lower bound in the band's low end, and so on.
+    /// `None` for no load, or when nothing is known.
+    pub fn time_until(&self, soc: Soc, load: Power) -> Option<TimeBand> {
+        self.counts_at(load)?;
+        let charge = |band: f64| (band - soc.fraction()).max(0.0) * self.drawn.size;
+        self.time_band(self.drawn.soc.map(charge), 0.0, load.watts())
+    }
+
+    /// Whether there is a count of charge, and a load, to foretell from.
+    fn counts_at(&self, load: Power) -> Option<()> {
+        self.last?.current?;
+        let [low, _, high] = self.drawn.soc;
+        (!self.is_guess(high - low) && load.is_finite()).then_some(())
+    }
+
     /// How long the battery would carry this load from its terminals, until it is usably empty. `None` for no load,
     /// or when nothing is known. Costs a few microseconds: it asks every hypothesis.
     pub fn time_to_empty_at(&self, load: Power) -> Option<TimeBand> {
-        let last = self.last?;
-        last.current?;
-        let [low, _, high] = self.drawn.soc;
-        if self.is_guess(high - low) || !load.is_finite() {
-            return None;
-        }
+        self.counts_at(load)?;
         let amps = load.watts().max(0.0) / self.cell.table(self.drawn.soc[1]);
         self.time_band(self.usable(amps), 0.0, load.watts())
     }

@@ -19,8 +19,9 @@ const SOC_LEAST: f64 = -0.05;
 const FULL_FOUND: f64 = 0.993;
 /// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the capacity.
 const MISS_SPREAD: f64 = 0.03;
-/// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity.
-const EMPTY_SPREAD: f64 = 0.01;
+/// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
+/// somewhat before its count does.
+const EMPTY_SPREAD: f64 = 0.015;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
 /// Bins of the weighted percentile.
