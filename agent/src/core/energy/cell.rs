@@ -97,7 +97,8 @@ impl Cell {
         self.usual.rest.volts()[20] + 2.0 * self.usual.rest_spread.volts()
     }
 
-    /// The current that gassing takes at these terminal volts, in a new battery, A.
+    /// The current that gassing takes at these terminal volts, in a new battery, A (Schiffer et al., Journal of Power Sources
+    /// 168, 2007: 20 mA in 100 Ah at 2.23 V a cell and 25 C).
     pub(super) fn gassing(&self, volts: f64, celsius: f64) -> f64 {
         // Below this it is less than what the shunt's offset hides.
         const NONE_BELOW: f64 = 13.0;
