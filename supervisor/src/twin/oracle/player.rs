@@ -31,7 +31,7 @@ pub struct Oracle {
 /// The year of a site as a problem: its sky with this seed, its battery, its nodes.
 pub fn problem(site: &Site, seed: u64, days: u32, aim: Aim) -> Problem {
     let sky = sky(site, seed, days);
-    let response = response(site, sky.iter());
+    let response = response(site, std::slice::from_ref(&sky));
     let fleet = Fleet::of(site, aim);
     let first = first_slot(site);
     let base = site.network + site.charger.own;
@@ -61,14 +61,15 @@ pub fn floor(site: &Site) -> Soc {
 }
 
 /// The answer of a site's battery to all that these moments may bring.
-pub fn response<'a>(site: &Site, moments: impl Iterator<Item = &'a Moment> + Clone) -> Response {
-    let temperatures = || moments.clone().map(|moment| moment.battery);
+pub fn response(site: &Site, skies: &[Vec<Moment>]) -> Response {
+    let moments = || skies.iter().flatten();
+    let temperatures = || moments().map(|moment| moment.battery);
     let (Some(coldest), Some(warmest)) =
         (temperatures().reduce(Temperature::min), temperatures().reduce(Temperature::max))
     else {
-        return response(site, [Moment::default()].iter());
+        return response(site, &[vec![Moment::default()]]);
     };
-    let sun_max = moments.clone().map(|moment| moment.sun).fold(Power::ZERO, Power::max);
+    let sun_max = moments().map(|moment| moment.sun).fold(Power::ZERO, Power::max);
     let cell = Cell {
         chemistry: site.battery.chemistry,
         label: site.battery.capacity,

@@ -124,7 +124,7 @@ fn the_floor_is_never_passed_but_by_what_cannot_be_helped() {
     let schedule = problem.solve(Aim::Worth);
     let played = problem.play(|step, soc| schedule.choice(step, soc));
     assert_eq!(played.lowest, problem.floor);
-    assert_eq!(played.chosen.iter().filter(|choice| **choice == 1).count(), 1);
+    assert_eq!(played.chosen.iter().map(|choice| u32::from(*choice)).sum::<u32>(), 1);
     for step in &mut problem.steps {
         step.base = Power::from_watts(1.0);
     }
@@ -192,7 +192,7 @@ fn site(chemistry: Chemistry, condition: Condition, seed: u64) -> Site {
         seed,
     };
     let mut site = Site::new(&settings, vec![NodeLoad::new(board, Converter::SYNCHRONOUS); 8]);
-    site.weather_mut().ordain((seed % 2 == 0).then_some(DayKind::Mixed));
+    site.weather_mut().ordain(seed.is_multiple_of(2).then_some(DayKind::Mixed));
     site
 }
 

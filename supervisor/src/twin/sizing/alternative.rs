@@ -96,13 +96,12 @@ pub fn compare(sites: &[Alternative], seeds: u64, days: u32, mut tell: impl FnMu
     let mut studies = Vec::with_capacity(sites.len());
     for (number, Alternative { site, .. }) in sites.iter().enumerate() {
         let same = known.iter().find(|(other, _)| same_sky(&sites[*other].site, site));
-        let skies = match same {
-            Some((other, skies)) => skies.scaled(site.panel.label / sites[*other].site.panel.label),
-            None => {
-                let skies = Skies::over(site, seeds, days);
-                known.push((number, skies.clone()));
-                skies
-            }
+        let skies = if let Some((other, skies)) = same {
+            skies.scaled(site.panel.label / sites[*other].site.panel.label)
+        } else {
+            let skies = Skies::over(site, seeds, days);
+            known.push((number, skies.clone()));
+            skies
         };
         studies.push((study(site, &skies, &mut tell), skies));
     }

@@ -199,10 +199,10 @@ impl Sums {
         });
         let worst = self.uptime_worst.unwrap_or([1.0; 3]);
         self.uptime_worst = Some(std::array::from_fn(|class| worst[class].min(uptime[class])));
-        for class in 0..3 {
-            self.uptime[class] += uptime[class];
-            self.served[class] += year.served[class];
-            self.wanted[class] += year.wanted[class];
+        let sums =
+            [(&mut self.uptime, &uptime), (&mut self.served, &year.served), (&mut self.wanted, &year.wanted)];
+        for (sum, of_year) in sums {
+            sum.iter_mut().zip(of_year).for_each(|(sum, part)| *sum += part);
         }
         self.years += 1.0;
         self.days += year.days();

@@ -3,9 +3,9 @@
 //! **The model.** A year of the twin with real agents takes most of a minute; a table of alternatives over several years would
 //! take hours. So sizing steps the same sky, the same boards and converters, the same work and the battery's answer on a
 //! grid ([`crate::twin::oracle::response`], which was asked of the simulated battery) in quarters of an hour under a simple
-//! rule without foresight ([`rule`]), and the same wear ([`hardware::sim::ageing`]). A test holds it against the twin with
-//! the policy `heliostat` on the example site. What it leaves out: boots, cuts, faults, errors of the estimate, and the
-//! capacity lost within the year.
+//! rule without foresight ([`rule`]), and the same wear ([`hardware::sim::ageing`]). A test lets the same rule decide in the
+//! twin, and both must come to the same. What it leaves out: boots, cuts, faults, errors of the estimate, and the
+//! capacity lost within the year. The rule is not Heliostat's planner: what that does better or worse, the twin says.
 //!
 //! [`expect`] makes the numbers, [`shop`] tries what could be bought, [`report`] draws them.
 

@@ -100,11 +100,10 @@ pub fn changes_of(site: &Site) -> usize {
 
 /// What could be changed about a site.
 fn changes(site: &Site) -> Vec<Change> {
-    let mut changes: Vec<Change> =
-        [larger_panel(site), larger_battery(site), smaller_switch(site), relays(site)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let mut changes: Vec<Change> = larger_panel(site).into_iter().collect();
+    changes.push(larger_battery(site));
+    changes.extend(smaller_switch(site));
+    changes.extend(relays(site));
     changes.extend(boards(site));
     changes.extend(fewer_nodes(site));
     changes
@@ -128,10 +127,10 @@ fn larger_panel(site: &Site) -> Option<Change> {
     factor.is_finite().then(|| Change { panel_factor: factor, ..change(name, true, with) })
 }
 
-fn larger_battery(site: &Site) -> Option<Change> {
+fn larger_battery(site: &Site) -> Change {
     let label = Charge::from_amp_hours(next_size(&BATTERIES, site.battery.capacity.amp_hours()));
     let with = with_capacity(site, label);
-    Some(change(format!("a battery of {label:.0} instead of {:.0}", site.battery.capacity), true, with))
+    change(format!("a battery of {label:.0} instead of {:.0}", site.battery.capacity), true, with)
 }
 
 /// The site with a battery of this label; the charger's tail current follows, its voltages stay.

@@ -61,7 +61,7 @@ pub struct Model {
 impl Model {
     /// Of a site that meets these skies.
     pub fn of(site: &Site, skies: &[Vec<Moment>]) -> Self {
-        let response = response(site, skies.iter().flatten());
+        let response = response(site, skies);
         let capacity = site.battery.capacity * site.battery.condition.capacity;
         Self {
             fleet: Fleet::of(site, Aim::Worth),
@@ -158,9 +158,9 @@ impl Model {
         *place = self.response.after(*place, net, moment.battery).max(0.0);
         let (cpus, running) = now.tally(&chosen.modes);
         let hours = STEP.as_secs_f64() / 3600.0;
-        for class in 0..3 {
-            year.served[class] += cpus[class] * hours;
-            year.wanted[class] += self.fleet.wanted[slot][class] * hours;
+        let wants = &self.fleet.wanted[slot];
+        for (sum, cpus) in year.served.iter_mut().zip(cpus).chain(year.wanted.iter_mut().zip(*wants)) {
+            *sum += cpus * hours;
         }
         let wanted = self.fleet.worth_wanted(slot, &site.worth);
         year.worth_served += chosen.worth * hours;

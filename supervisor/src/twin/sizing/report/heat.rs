@@ -21,7 +21,7 @@ pub(super) fn served(site: &Site, study: &Study) -> Figure {
         let area = Area::new(top, ROW * HOURS as f64);
         let _ = writeln!(body, "<text x=\"{}\" y=\"{}\">{name}</text>", number(area.left), number(top - 5.0));
         for hour in [0, 6, 12, 18] {
-            let y = area.top + ROW * hour as f64;
+            let y = area.top + ROW * f64::from(hour);
             let _ = writeln!(
                 body,
                 "<text class=\"soft end\" x=\"{}\" y=\"{}\">{hour} h</text>",
