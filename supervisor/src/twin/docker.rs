@@ -91,6 +91,10 @@ pub struct ClassLoad {
     pub wants: f64,
     /// Work that they get done.
     pub uses: f64,
+    /// How many want anything now: a batch job between two batches does not.
+    pub wanting: f64,
+    /// Of these, each by the part of what it wants that it gets.
+    pub content: f64,
 }
 
 /// What the containers of a node want and use.
@@ -208,11 +212,13 @@ impl Docker {
             let of_class = &mut load.classes[class as usize];
             of_class.containers += 1;
             of_class.wants += wants;
+            of_class.wanting += f64::from(u8::from(wants > 0.0));
             let held = self.held[class as usize];
             if running && container.seen.status == ContainerStatus::Running && held > 0.0 {
                 let uses = wants.min(limit(container.seen.cpu).unwrap_or(cores) * speed) * held;
                 of_class.running += 1;
                 of_class.uses += uses;
+                of_class.content += if wants > 0.0 { uses / wants } else { 0.0 };
                 used += uses;
             }
         }
@@ -222,6 +228,7 @@ impl Docker {
             // More than the board has is shared out evenly.
             for of_class in &mut load.classes {
                 of_class.uses *= load.work / used;
+                of_class.content *= load.work / used;
             }
         }
         load

@@ -23,6 +23,9 @@ struct Tally {
     /// CPU-seconds.
     wanted: f64,
     served: f64,
+    /// Seconds times containers that wanted anything, and each by the part of it that it got.
+    wanting: f64,
+    content: f64,
     /// Seconds times containers.
     existed: f64,
     ran: f64,
@@ -38,6 +41,8 @@ impl Tally {
     fn add(&mut self, day: &Self) {
         self.wanted += day.wanted;
         self.served += day.served;
+        self.wanting += day.wanting;
+        self.content += day.content;
         self.existed += day.existed;
         self.ran += day.ran;
         self.energy += day.energy;
@@ -116,6 +121,8 @@ impl Ledger {
         for (tally, class) in self.today.iter_mut().zip(&load.classes) {
             tally.wanted += class.wants * seconds;
             tally.served += class.uses * seconds;
+            tally.wanting += class.wanting * seconds;
+            tally.content += class.content * seconds;
             tally.existed += f64::from(class.containers) * seconds;
             tally.ran += f64::from(class.running) * seconds;
             if load.work > 0.0 {
@@ -169,8 +176,8 @@ impl Ledger {
     /// Worth served and wanted.
     fn worths(&self, classes: &[Tally; 3]) -> (f64, f64) {
         let worths = CLASSES.iter().zip(classes).map(|(class, tally)| {
-            let worth = self.worth.of(*class);
-            (worth * tally.served, worth * tally.wanted)
+            let worth = self.worth.of(*class) / 3600.0;
+            (worth * tally.content, worth * tally.wanting)
         });
         worths.fold((0.0, 0.0), |sum, worth| (sum.0 + worth.0, sum.1 + worth.1))
     }
@@ -216,8 +223,8 @@ impl Ledger {
             seed,
             days: round(ran.as_secs_f64() / 86_400.0, 4),
             classes: CLASSES.iter().zip(&sum).map(|(name, tally)| (name.name(), class(tally))).collect(),
-            worth_served: round(served, 0),
-            worth_wanted: round(wanted, 0),
+            worth_served: round(served, 1),
+            worth_wanted: round(wanted, 1),
             bound: None,
             brown_outs: self.under_cutoff + site.brown_outs(),
             charger_cuts: self.cuts,

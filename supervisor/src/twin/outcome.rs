@@ -25,7 +25,7 @@ pub struct Outcome {
     pub days: f64,
     /// Work by class.
     pub classes: BTreeMap<&'static str, ClassOutcome>,
-    /// Served CPU-seconds times their class's worth ...
+    /// Hours of containers, each by the part of what it wanted that it got, times their class's worth ...
     pub worth_served: f64,
     /// ... of so much, had everything run all the time.
     pub worth_wanted: f64,

@@ -56,7 +56,7 @@ pub struct Plan {
     pub field: FieldPlan,
     /// What goes wrong.
     pub mishaps: Mishaps,
-    /// What a CPU-second is worth.
+    /// What an hour of a container that gets all it wants is worth.
     pub worth: Worth,
     /// Whether somebody looks: the strip of the day and the decisions in words are kept.
     pub told: bool,

@@ -226,12 +226,11 @@ impl Budget {
             if stage == Stage::Halt {
                 return Point::default();
             }
-            let split = uses.split(stage);
-            let served = split.critical.max(if critical { uses.critical_least() } else { 0.0 });
+            let content = uses.content(stage);
             let power = parts.node + parts.busy * uses.busy(stage);
-            let worth = worth.critical * CRITICAL_MISSED * served
-                + worth.standard * split.standard
-                + worth.deferrable * split.deferrable;
+            let worth = worth.critical * CRITICAL_MISSED * content.critical
+                + worth.standard * content.standard
+                + worth.deferrable * content.deferrable;
             Point { power, worth }
         };
         Member {

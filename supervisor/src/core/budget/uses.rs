@@ -20,10 +20,8 @@ const BUSY: f64 = 0.3;
 const OWN: f64 = 0.01;
 /// What is left of deferrable work under its cap, before it was seen.
 const CAPPED: f64 = 0.4;
-/// A critical container is worth at least this use: a lamp in a lighthouse is not busy.
-const CRITICAL_LEAST: f64 = 0.02;
 
-/// Work of the three classes: parts of a node's processors, or any share of something.
+/// Work of the three classes: parts of a node's processors, or containers.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Shares {
     pub(crate) deferrable: f64,
@@ -127,9 +125,25 @@ impl Uses {
         if stage == Stage::Halt { 0.0 } else { (self.split(stage).sum() + OWN).min(1.0) }
     }
 
-    /// What critical work counts as at least.
-    pub(crate) fn critical_least(&self) -> f64 {
-        CRITICAL_LEAST * f64::from(self.containers[Class::Critical as usize].max(1))
+    /// How many containers of each class a stage keeps content, each by the part of what it wants that it gets. One that
+    /// runs is worth as much when nobody uses it: a lamp in a lighthouse is not busy.
+    pub(crate) fn content(&self, stage: Stage) -> Shares {
+        let [deferrable, standard, critical] = self.containers.map(f64::from);
+        // Of a node whose containers were never seen, one of each must be assumed.
+        let (deferrable, standard, critical) =
+            if self.containers == [0; 3] { (1.0, 1.0, 1.0) } else { (deferrable, standard, critical) };
+        let all = Shares { deferrable, standard, critical };
+        let slowed = || {
+            let (free, slowed) = (self.split(Stage::Normal).deferrable, self.split(stage).deferrable);
+            if free > OWN { (slowed / free).min(1.0) } else { CAPPED }
+        };
+        match stage {
+            Stage::Normal => all,
+            Stage::Throttle => Shares { deferrable: deferrable * slowed(), ..all },
+            Stage::Shed => Shares { deferrable: 0.0, ..all },
+            Stage::Drain => Shares { deferrable: 0.0, standard: 0.0, ..all },
+            Stage::Halt => Shares::default(),
+        }
     }
 
     /// The classes' parts, by the containers.

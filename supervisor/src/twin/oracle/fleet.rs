@@ -44,6 +44,8 @@ pub struct Doing {
     pub power: Power,
     /// Processor that each class gets, in CPUs.
     pub cpus: PerClass,
+    /// Containers of each class that want anything, each by the part of it that it gets.
+    pub content: PerClass,
     /// Containers of each class that run.
     pub running: PerClass,
 }
@@ -79,8 +81,10 @@ pub struct Fleet {
     pub slots: Vec<Slot>,
     /// Containers of each class.
     pub containers: PerClass,
-    /// What everything running would use, by slot.
+    /// Processor that everything running would use, by slot.
     pub wanted: Vec<PerClass>,
+    /// Containers of each class that want anything, by slot.
+    wanting: Vec<PerClass>,
 }
 
 impl Fleet {
@@ -91,13 +95,14 @@ impl Fleet {
             containers[index(recipe.class)] += 1.0;
         }
         let slots: Vec<Slot> = (0..SLOTS).map(|slot| Slot::of(site, slot, containers[0], aim)).collect();
-        let wanted = (0..SLOTS).map(|slot| wanted(site, slot)).collect();
-        Self { slots, containers, wanted }
+        let demand = |slot| demanded(site, slot);
+        let (wanted, wanting) = (0..SLOTS).map(demand).unzip();
+        Self { slots, containers, wanted, wanting }
     }
 
     /// What all of it is worth an hour in a slot, if everything ran.
     pub fn worth_wanted(&self, slot: usize, worth: &Worth) -> f64 {
-        worth_of(&self.wanted[slot % SLOTS], worth)
+        worth_of(&self.wanting[slot % SLOTS], worth)
     }
 }
 
@@ -106,7 +111,7 @@ impl Slot {
         let nodes: Vec<Vec<Doing>> = site.nodes.iter().map(|node| doings(node, slot)).collect();
         let mode = |doing: &Doing| Mode {
             power: doing.power,
-            worth: worth_of(&doing.cpus, &site.worth),
+            worth: worth_of(&doing.content, &site.worth),
             critical: doing.running[0] / critical.max(1.0),
         };
         let modes: Vec<Vec<Mode>> = nodes.iter().map(|node| node.iter().map(mode).collect()).collect();
@@ -123,23 +128,23 @@ pub const fn index(class: Class) -> usize {
     }
 }
 
-/// What an hour of this much processor is worth: a weight is for a CPU-second.
-fn worth_of(cpus: &PerClass, worth: &Worth) -> f64 {
-    CLASSES.iter().zip(cpus).map(|(class, cpus)| worth.of(*class) * cpus * 3600.0).sum()
+/// What an hour of it is worth: a weight is for an hour in which a container gets all that it wants.
+fn worth_of(content: &PerClass, worth: &Worth) -> f64 {
+    CLASSES.iter().zip(content).map(|(class, content)| worth.of(*class) * content).sum()
 }
 
 /// What a node may do in a slot: the mean over its looks.
 fn doings(node: &SiteNode, slot: usize) -> Vec<Doing> {
-    let off = Doing { power: off(node), cpus: [0.0; 3], running: [0.0; 3] };
+    let off = Doing { power: off(node), cpus: [0.0; 3], content: [0.0; 3], running: [0.0; 3] };
     let stages = STAGES.map(|stage| {
         let mut mean = Doing { running: running(node, stage), ..off };
         let mut power = Power::ZERO;
         for hour in looks(slot) {
-            let cpus = used(node, stage, hour);
+            let (cpus, content) = used(node, stage, hour);
             power += draws(node, cpus.iter().sum());
-            for (mean, cpus) in mean.cpus.iter_mut().zip(cpus) {
-                *mean += cpus / LOOKS as f64;
-            }
+            let looks = LOOKS as f64;
+            mean.cpus.iter_mut().zip(cpus).for_each(|(mean, cpus)| *mean += cpus / looks);
+            mean.content.iter_mut().zip(content).for_each(|(mean, content)| *mean += content / looks);
         }
         Doing { power: power / LOOKS as f64, ..mean }
     });
@@ -171,32 +176,37 @@ fn running(node: &SiteNode, stage: Stage) -> PerClass {
     running
 }
 
-/// What each class uses at an hour in a stage; where that is more than the board has, all get less alike.
-fn used(node: &SiteNode, stage: Stage, hour: f64) -> PerClass {
+/// What each class uses at an hour in a stage, and how many containers that makes content; where they want more than the
+/// board has, all get less alike.
+fn used(node: &SiteNode, stage: Stage, hour: f64) -> (PerClass, PerClass) {
     let level = Level::of(stage);
-    let mut uses = [0.0; 3];
+    let (mut uses, mut content) = ([0.0; 3], [0.0; 3]);
     for (number, recipe) in node.work.iter().enumerate() {
-        uses[index(recipe.class)] += within_limit(recipe, hour, number) * level.part(recipe.class);
+        let (class, wants) = (index(recipe.class), recipe.demand.at(hour, number));
+        let used = within_limit(recipe, wants) * level.part(recipe.class);
+        uses[class] += used;
+        content[class] += if wants > 0.0 { used / wants } else { 0.0 };
     }
     let scale = (f64::from(node.board.cores) / uses.iter().sum::<f64>()).min(1.0);
-    uses.map(|uses| uses * scale)
+    (uses.map(|uses| uses * scale), content.map(|content| content * scale))
 }
 
-/// What a container would use at an hour, within the limit that somebody gave it.
-fn within_limit(recipe: &Recipe, hour: f64, number: usize) -> f64 {
-    let wants = recipe.demand.at(hour, number);
+/// What a container uses of what it wants, within the limit that somebody gave it.
+fn within_limit(recipe: &Recipe, wants: f64) -> f64 {
     if recipe.nano_cpus > 0 { wants.min(recipe.nano_cpus as f64 / 1e9) } else { wants }
 }
 
-/// What the containers of each class want in a slot, on average, whatever their boards can give.
-fn wanted(site: &Site, slot: usize) -> PerClass {
-    let mut wanted = [0.0; 3];
+/// What the containers of each class want in a slot on average, whatever their boards can give, and how many want anything.
+fn demanded(site: &Site, slot: usize) -> (PerClass, PerClass) {
+    let (mut wanted, mut wanting) = ([0.0; 3], [0.0; 3]);
     for hour in looks(slot) {
         for (number, recipe) in site.nodes.iter().flat_map(|node| node.work.iter().enumerate()) {
-            wanted[index(recipe.class)] += recipe.demand.at(hour, number) / LOOKS as f64;
+            let (class, wants) = (index(recipe.class), recipe.demand.at(hour, number));
+            wanted[class] += wants / LOOKS as f64;
+            wanting[class] += f64::from(u8::from(wants > 0.0)) / LOOKS as f64;
         }
     }
-    wanted
+    (wanted, wanting)
 }
 
 /// The hours of the day at which a slot is looked at.

@@ -62,7 +62,7 @@ pub struct Site {
     pub record: Option<Arc<Record>>,
     /// Its nodes; a node's place here is its number everywhere in a simulation.
     pub nodes: Vec<SiteNode>,
-    /// What a CPU-second of work is worth.
+    /// What an hour of a container that gets all it wants is worth.
     pub worth: Worth,
     /// What goes wrong.
     pub faults: Faults,
@@ -117,7 +117,7 @@ pub struct SiteNode {
     pub work: Vec<Recipe>,
 }
 
-/// What a CPU-second is worth, by class.
+/// What an hour of a container that gets all it wants is worth, by class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Worth {
     /// Of `critical` work.
