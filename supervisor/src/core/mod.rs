@@ -203,13 +203,14 @@ impl Supervisor {
             of_node(node, What::Stage { from: before, to: stage, floor, reason: reason.clone() }, now)
         });
         // A node that still obeys an earlier leader is taken over where it stands, so that it does not come back
-        // together with all others when that order lapses.
+        // together with all others when that order lapses. Never at `Halt`: one that stands there was just woken, or
+        // ends by itself, and to order it would switch it off as often as it is woken.
         if first && self.orders.get(&name).is_none() && stage > floor {
             let why = match reason {
                 Reason::Ordered { why, .. } => why,
                 _ => OrderReason::Waiting { turn_of: name.clone(), place: 1 },
             };
-            self.orders.set(&name, stage, why, now);
+            self.orders.set(&name, stage.min(Stage::Halt.descend()), why, now);
         }
         if let Some(record) = record {
             self.record(record, actions);

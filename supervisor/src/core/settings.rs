@@ -108,7 +108,7 @@ pub struct PlanSettings {
     pub worth: Worth,
 }
 
-/// What a second of work is worth, by class. Only their proportions matter.
+/// What an hour of a container that gets all it wants is worth, by class. Only their proportions matter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Worth {
     /// Of critical containers.

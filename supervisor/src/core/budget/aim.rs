@@ -18,9 +18,9 @@ use crate::core::supply::Estimate;
 const EVERY: Duration = Duration::from_hours(1);
 /// The order of the ladder is looked at anew this often, so that nodes do not change places over a watt.
 const LADDER_EVERY: Duration = Duration::from_hours(24);
-/// The first day is planned by the hour, two more by two hours.
+/// A day is planned by the hour, half of another by two hours: the coming night and the one behind it.
 const FINE: (usize, Duration) = (24, Duration::from_hours(1));
-const COARSE: (usize, Duration) = (24, Duration::from_hours(2));
+const COARSE: (usize, Duration) = (6, Duration::from_hours(2));
 /// Levels are changed only if that earns more than so many hours of the difference between them.
 const CHANGE: f64 = 0.25;
 /// Critical work that is not served costs so many times its worth.

@@ -2,12 +2,12 @@
 //!
 //! Stochastic dynamic programming, backwards from the end of the outlook. The state is (time, charge, sky of the day);
 //! the choice is a level of the [`super::ladder`]; the day's sky goes over into the next day's as [`Skies`] says. A step
-//! earns the level's worth, and pays for standing below the reserve. Below the nodes' own floors there is no choice:
-//! they drain and halt by themselves, and the plan knows that. What is left at the end is worth what it adds to the
+//! earns the level's worth. Below the nodes' own floors there is no choice: they drain and halt by themselves, and the plan
+//! knows that. What is left at the end is worth what it adds to the
 //! middling days behind it: much while they are short of energy, nothing where they are not.
 //!
-//! One solution is a table of (48 steps x 3 skies x 48 charges), each the best of at most [`LATER_LEVELS`] levels: about
-//! half a millisecond on a PC. Arithmetic only: the same on every platform.
+//! One solution is a table of (30 steps x 3 skies x 48 charges), each the best of at most [`LATER_LEVELS`] levels: well
+//! under a millisecond on a PC. Arithmetic only: the same on every platform.
 
 use std::time::Duration;
 
@@ -24,12 +24,11 @@ const FULL: f64 = 1.02;
 const LOWEST: f64 = 6.0;
 /// So many levels are weighed in later steps; in the first all are.
 const LATER_LEVELS: usize = 14;
-/// A point under the reserve for an hour costs this part of an hour of all work that is not critical.
-const UNDER_RESERVE: f64 = 0.03;
-/// An hour in which all nodes had to halt costs another in which everything runs: they come back one by one, later.
-const HALTED: f64 = 1.0;
-/// What is left at the end over the reserve feeds so many more middling days.
-const END_DAYS: f64 = 2.0;
+/// An hour in which all nodes had to halt costs this part of one in which everything runs: they come back later, one by one.
+/// A greater part, or a longer outlook, was tried in the twin: the fleet then hoards for dull days that do not come.
+const HALTED: f64 = 0.2;
+/// What is left at the end over the reserve feeds so much more of a middling day.
+const END_DAYS: f64 = 0.5;
 
 /// A battery, as far as a plan goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,9 +124,8 @@ struct Steps<'a> {
     reserve: f64,
     /// Below this all have halted.
     halt: f64,
-    /// Worth of an hour in which everything runs, and in which only what is critical does not.
+    /// Worth of an hour in which everything runs.
     full: f64,
-    spare: f64,
 }
 
 impl Steps<'_> {
@@ -143,8 +141,7 @@ impl Steps<'_> {
 
     /// What standing at a charge costs an hour.
     fn cost(&self, soc: f64) -> f64 {
-        let under = (self.reserve - soc).max(0.0) * 100.0 * UNDER_RESERVE * self.spare;
-        under + if soc < self.halt { HALTED * self.full } else { 0.0 }
+        if soc < self.halt { HALTED * self.full } else { 0.0 }
     }
 
     /// A value between the points of the grid.
@@ -176,7 +173,6 @@ impl Schedule {
         let halt = halt.map_or(0.0, |(soc, _)| soc.fraction());
         let worth = |levels: &[(f64, f64)]| levels.first().map_or(0.0, |(_, worth)| *worth);
         let full = worth(tables.free());
-        let critical = problem.ladder.points(Stage::Drain).first().map_or(0.0, |point| point.worth);
         let steps = Steps {
             problem,
             capacity: problem.store.capacity.watt_hours().max(1.0),
@@ -184,7 +180,6 @@ impl Schedule {
             reserve: problem.reserve.fraction(),
             halt,
             full,
-            spare: full - critical,
         };
         let some = some_levels(tables.free());
         let slots = &problem.skies.slots;

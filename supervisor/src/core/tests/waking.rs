@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use protocol::message::{OrderRefusal, SupervisorMessage, SwitchOrder};
-use protocol::{BootId, Stage, Uptime, Voltage};
+use protocol::message::{Order, OrderRefusal, SupervisorMessage, SwitchOrder};
+use protocol::{BootId, Generation, OrderId, OrderReason, Seconds, Stage, Term, Uptime, Voltage};
 
 use super::site::{Site, energy, hello, name};
 use crate::core::{Settings, What};
@@ -131,4 +131,24 @@ fn while_somebody_is_woken_nobody_recovers() {
         let during = woke.iter().any(|wake| *at > *wake && at.since(*wake) < timeout);
         assert!(!during, "{node} -> {to} at {at:?} while a wake was under way ({woke:?})");
     }
+}
+
+#[test]
+fn a_new_leader_does_not_switch_off_a_node_that_was_just_woken() {
+    let mut site = Site::of_four();
+    site.energy = energy(90.0, -3.0);
+    // It halted by order of the leader before, its own floor would have let it stay.
+    let id = OrderId { term: Term(1), generation: Generation(7) };
+    let (reason, valid_for) = (OrderReason::EnoughEnergy, Seconds(600));
+    let mut woken = hello("pi4", 3, false, false);
+    woken.boot = BootId(2);
+    site.agents.get_mut(&name("pi4")).unwrap().order =
+        Some(Order { id, stage: Stage::Halt, reason, valid_for });
+    let joined = site.sent.len();
+    site.join(woken);
+    site.pass(Duration::from_mins(5));
+    let halted = |(_, _, message): &(Uptime, crate::core::LinkId, SupervisorMessage)| matches!(message, SupervisorMessage::Order(order) if order.stage == Stage::Halt);
+    assert!(!site.sent[joined..].iter().any(halted));
+    site.pass(Duration::from_mins(50));
+    assert_eq!(site.agents[&name("pi4")].stage(), Stage::Normal, "and lets it come back");
 }

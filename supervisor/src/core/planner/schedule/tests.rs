@@ -72,7 +72,7 @@ fn brute(
 
 fn steps<'a>(problem: &'a Problem<'a>) -> Steps<'a> {
     let (halt, full) = (0.36, 13.0);
-    Steps { problem, capacity: 400.0, lowest: halt - LOWEST / 100.0, reserve: 0.5, halt, full, spare: 5.0 }
+    Steps { problem, capacity: 400.0, lowest: halt - LOWEST / 100.0, reserve: 0.5, halt, full }
 }
 
 #[test]
