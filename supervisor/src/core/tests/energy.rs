@@ -203,7 +203,7 @@ fn what_was_learned_is_handed_out_to_be_kept_and_goes_on_after_a_restart() {
     assert!(energy[0].days[0].seen_minutes > 600);
     let plan = again.site.core.view(again.site.now).supplies[0].plan.clone().unwrap();
     // By night 26 W were measured; the first belief was another.
-    let load = plan.load.watt_hours() / 72.0;
+    let load = plan.load.watt_hours() / (f64::from(plan.within.0) / 3600.0);
     assert!((load - 26.0).abs() < 2.0, "{load} W");
 }
 

@@ -141,7 +141,7 @@ fn a_new_leader_does_not_switch_off_a_node_that_was_just_woken() {
     let id = OrderId { term: Term(1), generation: Generation(7) };
     let (reason, valid_for) = (OrderReason::EnoughEnergy, Seconds(600));
     let mut woken = hello("pi4", 3, false, false);
-    woken.boot = BootId(2);
+    (woken.boot, woken.term) = (BootId(2), Term(1));
     site.agents.get_mut(&name("pi4")).unwrap().order =
         Some(Order { id, stage: Stage::Halt, reason, valid_for });
     let joined = site.sent.len();
