@@ -88,7 +88,12 @@ fn print(replay: &mut Replay, out: &mut impl Write, args: &Args) -> anyhow::Resu
         // A bad row does not take back what was known before it.
         let next = replay.next_line().map_err(|error| name_trace(error, &args.trace));
         let line = match next {
-            Ok(Some(line)) => line,
+            Ok(Some(mut line)) => {
+                if args.json {
+                    replay.add_outlook(&mut line);
+                }
+                line
+            }
             Ok(None) => return Ok(()),
             Err(error) => {
                 out.flush()?;

@@ -218,10 +218,6 @@ impl Replay {
 
     fn line(&self) -> Line {
         let energy = self.agent.energy(self.now);
-        let outlook = self.agent.outlook();
-        let steps = |time: fn(&Step) -> Option<TimeBand>| {
-            outlook.steps.iter().filter_map(|step| Some((step.stage, time(step)?.low.0))).collect()
-        };
         let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
         Line {
             time_s: self.time().as_secs_f64(),
@@ -232,11 +228,21 @@ impl Replay {
             tte_s: energy.time_to_empty.map(|time| time.best.0),
             tte_low_s: energy.time_to_empty.map(|time| time.low.0),
             tte_high_s: energy.time_to_empty.map(|time| time.high.0),
-            until_s: steps(|step| step.until),
-            lasts_s: steps(|step| step.lasts),
+            until_s: BTreeMap::new(),
+            lasts_s: BTreeMap::new(),
             stage: self.agent.stage(),
             reason: self.agent.reason().to_string(),
         }
+    }
+
+    /// Adds what is to come to the line of this moment: it costs more than all that a minute's readings do.
+    pub fn add_outlook(&self, line: &mut Line) {
+        let outlook = self.agent.outlook();
+        let steps = |time: fn(&Step) -> Option<TimeBand>| {
+            outlook.steps.iter().filter_map(|step| Some((step.stage, time(step)?.low.0))).collect()
+        };
+        line.until_s = steps(|step| step.until);
+        line.lasts_s = steps(|step| step.lasts);
     }
 
     /// The trace's own time.
