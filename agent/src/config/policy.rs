@@ -18,7 +18,7 @@
 //! give it back at 12.6 V (Morningstar `SunSaver` 11.5/12.6, `LibreSolar` 11.7/12.6, `EPEver` 11.1/12.6), so the ladder
 //! ends above that; LiFePO4 has a plateau on which voltage says nothing, so its upper rungs lean on counting alone.
 //! Victron's generator rule (11.5/12.4 V) and `BatteryLife` (a floor in percent) are the same two ideas.
-
+//!
 //! While a leader's order that rests on a forecast is in force, the charge at which `Throttle` and `Shed` are entered and
 //! left is lower: [`WithPlan`] says why. Nothing else of the table moves, and with the order that ends at once.
 

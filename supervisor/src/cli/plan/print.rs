@@ -106,7 +106,7 @@ fn alternatives(out: &mut impl Write, report: &Report<'_>) -> io::Result<()> {
             uptime("standard"),
             uptime("deferrable"),
             percent(expected.worth),
-            percent(week.unwrap_or(0.0)),
+            week.map_or_else(|| "-".to_owned(), percent),
             expected.battery.life_years
         )?;
     }

@@ -59,7 +59,7 @@ pub(super) fn alternatives(report: &Report<'_>) -> String {
             let week = expected.worst_week.as_ref().and_then(|week| week.uptime.get("critical")).copied();
             let mut cells = CLASSES.map(|class| percent(uptime(expected, class))).to_vec();
             cells.push(percent(expected.worth));
-            cells.push(percent(week.unwrap_or(0.0)));
+            cells.push(week.map_or_else(|| "-".to_owned(), percent));
             cells.push(format!("{:.0}", expected.energy.curtailed_wh));
             cells.push(format!("{:.1}", expected.battery.life_years));
             (site.name.clone(), cells)
