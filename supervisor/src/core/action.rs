@@ -4,6 +4,7 @@ use protocol::message::{Refusal, SupervisorMessage};
 use protocol::{NodeName, SupplyName, Term};
 use serde::{Deserialize, Serialize};
 
+use super::address::AddressAction;
 use super::budget::KeptBudget;
 use super::event::LinkId;
 use super::journal::Record;
@@ -41,6 +42,8 @@ pub enum Action {
     SaveTerm(Term),
     /// Remember what was learned of a supply: some ten kilobytes, a few times a day.
     Keep(Box<KeptBudget>),
+    /// Something about the address.
+    Address(AddressAction),
 }
 
 /// What is remembered of a node over a restart of the supervisor.

@@ -7,6 +7,7 @@ use protocol::Sequence;
 use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
 
+use super::address::AddressEvent;
 use super::forecast::WallClock;
 
 /// Something happened.
@@ -25,6 +26,8 @@ pub enum Event {
     Clock(WallClock),
     /// The journal changed between writing and failing. Said once a change, not once a record.
     Journal(JournalState),
+    /// The address came, went, or was looked at.
+    Address(AddressEvent),
 }
 
 /// One connection of an agent: numbered by `io` from 1, never used twice.

@@ -9,6 +9,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::address::Standby;
 use super::event::LinkEnd;
 use super::liveness::Liveness;
 use super::safety::Veto;
@@ -36,6 +37,18 @@ pub enum What {
         /// With this term.
         term: Term,
     },
+    /// The supervisor does not lead (any more).
+    StandingBy {
+        /// Why not.
+        why: Standby,
+    },
+    /// Keepalived does not run on this host.
+    KeepalivedGone {
+        /// Whether it left the address behind.
+        held: bool,
+    },
+    /// Keepalived runs again.
+    KeepalivedRuns,
     /// Somebody led before with a term that is not ours: ours is now greater.
     TermRaised {
         /// Ours before.
@@ -177,6 +190,12 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leading { term } => write!(f, "leads with term {term}"),
+            Self::StandingBy { why } => write!(f, "stands by: {why}"),
+            Self::KeepalivedGone { held: false } => f.write_str("keepalived does not run"),
+            Self::KeepalivedGone { held: true } => {
+                f.write_str("keepalived does not run, and left the address behind on this host")
+            }
+            Self::KeepalivedRuns => f.write_str("keepalived runs again"),
             Self::TermRaised { from, to } => write!(f, "term {from} was used before: leads with {to}"),
             Self::Stage { from: Some(from), to, reason, .. } => write!(f, "{from} -> {to}: {reason}"),
             Self::Stage { from: None, to, reason, .. } => write!(f, "is in {to}: {reason}"),

@@ -150,7 +150,7 @@ impl Supervisor {
         } else {
             node.greet(hello, link, now);
         }
-        let welcome = Welcome { version, term: self.orders.newest().term, leading: true };
+        let welcome = Welcome { version, term: self.orders.newest().term, leading: self.leads() };
         actions.push(Action::Send { link, message: SupervisorMessage::Welcome(welcome) });
         if was_parked && !going_down {
             self.on_return(now, &hello.node, actions);
@@ -161,7 +161,9 @@ impl Supervisor {
     fn on_return(&mut self, now: Uptime, name: &NodeName, actions: &mut Vec<Action>) {
         let Some(node) = self.fleet.get(name) else { return };
         let to = RETURNED;
-        self.orders.set(name, to, protocol::OrderReason::EnoughEnergy, now);
+        if self.leads() {
+            self.orders.set(name, to, protocol::OrderReason::EnoughEnergy, now);
+        }
         self.paces.get_mut(&node.supply).recovering = Some(Recovery { node: name.clone(), to, since: now });
         if let Some(waking) = self.paces.woke(name) {
             let what = What::Woke { after: now.since(waking.since).into() };
@@ -175,9 +177,7 @@ impl Supervisor {
         let ours = self.orders.newest().term;
         // Our own term in the mouth of a node that we never ordered: an earlier life of ours whose memory is lost.
         let foreign = hello.term == ours && !self.orders.sent_in_term(&hello.node);
-        if hello.term > ours || foreign {
-            self.raise_term(now, hello.term.next(), actions);
-        }
+        self.on_term(now, hello.term, foreign, actions);
     }
 
     fn on_node_said(&mut self, now: Uptime, link: LinkId, message: FromAgent, actions: &mut Vec<Action>) {

@@ -16,6 +16,7 @@ mod relays;
 mod supply;
 
 pub mod action;
+pub mod address;
 pub mod budget;
 pub mod event;
 pub mod forecast;
@@ -32,9 +33,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use protocol::message::{Order, OrderOutcome, OrderRefusal, SupervisorMessage, SwitchOrder};
-use protocol::{NodeName, OrderId, OrderReason, Reason, Stage, Term, Uptime};
+use protocol::{NodeName, OrderId, Stage, Term, Uptime};
 
 pub use action::{Action, Kept, KnownNode};
+pub use address::{AddressAction, AddressEvent, AddressKind, Role, Sighting};
 pub use budget::KeptBudget;
 pub use event::{Event, FromAgent, JournalState, LinkEnd, LinkEvent, LinkId};
 pub use journal::{Record, What};
@@ -42,6 +44,7 @@ pub use liveness::Liveness;
 pub use settings::Settings;
 pub use view::FleetView;
 
+use address::Seat;
 use budget::{Around, Budgets};
 use fleet::Fleet;
 use links::Links;
@@ -61,6 +64,7 @@ const RECENT_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Supervisor {
     settings: Settings,
+    seat: Seat,
     links: Links,
     fleet: Fleet,
     orders: Orders,
@@ -102,11 +106,17 @@ impl Supervisor {
             }
         }
         let budgets = Budgets::new(&settings, kept.budgets);
+        // A standby takes a new term when it begins to lead.
+        let first_term = match settings.address {
+            AddressKind::Standalone => kept.term.next(),
+            AddressKind::Keepalived => kept.term,
+        };
         Self {
+            seat: Seat::new(settings.address),
             settings,
             links: Links::new(),
             fleet,
-            orders: Orders::new(kept.term.next()),
+            orders: Orders::new(first_term),
             paces: Paces::default(),
             crossings: Crossings::new(),
             budgets,
@@ -124,6 +134,11 @@ impl Supervisor {
         self.orders.newest().term
     }
 
+    /// Whether it decides for the fleet. A standby takes every report and orders nothing ([`address`]).
+    pub fn leads(&self) -> bool {
+        self.seat.role() == Role::Leading
+    }
+
     /// Takes what happened at `now` and appends what is to be done, in order. Time never runs backwards.
     pub fn handle(&mut self, now: Uptime, event: Event, actions: &mut Vec<Action>) {
         self.hear(now, event, actions);
@@ -133,27 +148,26 @@ impl Supervisor {
     /// As [`Self::handle`], without planning anything yet: for who has several events of about the same moment. What they
     /// come to is looked at with the next event that is handled, which must be soon.
     pub fn hear(&mut self, now: Uptime, event: Event, actions: &mut Vec<Action>) {
-        if self.looked.is_none() {
-            self.lead(now, actions);
+        let first = self.looked.is_none();
+        if first && self.leads() {
+            self.say_leading(now, actions);
         }
         match event {
             Event::Tick => {}
             Event::Clock(wall) => self.budgets.told(wall, now),
             Event::Link { link, event } => self.on_link(now, link, event, actions),
             Event::Journal(state) => self.on_journal(now, state, actions),
+            Event::Address(event) => self.on_address(now, &event, actions),
+        }
+        if first && !self.leads() {
+            self.say_standby(now, actions);
         }
     }
 
     /// When `Event::Tick` is wanted, at the latest; `None` before the first event.
     pub fn next_wake(&self) -> Option<Uptime> {
-        self.looked.map(|looked| looked + LOOK_INTERVAL)
-    }
-
-    /// The first thing it does: say with which term it leads.
-    fn lead(&mut self, now: Uptime, actions: &mut Vec<Action>) {
-        let term = self.term();
-        actions.push(Action::SaveTerm(term));
-        self.record(Record { at: now, node: None, supply: None, what: What::Leading { term } }, actions);
+        let look = self.looked.map(|looked| looked + LOOK_INTERVAL)?;
+        Some(self.seat.next_wake().map_or(look, |wake| wake.min(look)))
     }
 
     fn raise_term(&mut self, now: Uptime, to: Term, actions: &mut Vec<Action>) {
@@ -197,21 +211,10 @@ impl Supervisor {
     ) {
         let Some(node) = self.fleet.by_link(link) else { return };
         let Some((report, _)) = &node.report else { return };
-        let (name, stage, floor, reason) =
-            (node.name.clone(), report.stage, report.floor, report.reason.clone());
-        let record = (before != Some(stage)).then(|| {
-            of_node(node, What::Stage { from: before, to: stage, floor, reason: reason.clone() }, now)
-        });
-        // A node that still obeys an earlier leader is taken over where it stands, so that it does not come back
-        // together with all others when that order lapses. Never at `Halt`: one that stands there was just woken, or
-        // ends by itself, and to order it would switch it off as often as it is woken.
-        if first && self.orders.get(&name).is_none() && stage > floor {
-            let why = match reason {
-                Reason::Ordered { why, .. } => why,
-                _ => OrderReason::Waiting { turn_of: name.clone(), place: 1 },
-            };
-            self.orders.set(&name, stage.min(Stage::Halt.descend()), why, now);
-        }
+        let (stage, floor, reason) = (report.stage, report.floor, report.reason.clone());
+        let record = (before != Some(stage))
+            .then(|| of_node(node, What::Stage { from: before, to: stage, floor, reason }, now));
+        self.heed_report(now, link, first, actions);
         if let Some(record) = record {
             self.record(record, actions);
         }
@@ -225,10 +228,8 @@ impl Supervisor {
         outcome: &OrderOutcome,
         actions: &mut Vec<Action>,
     ) {
-        if let Err(OrderRefusal::Older { newest }) = outcome.result
-            && newest.term >= self.term()
-        {
-            self.raise_term(now, newest.term.next(), actions);
+        if let Err(OrderRefusal::Older { newest }) = outcome.result {
+            self.on_term(now, newest.term, newest.term == self.term(), actions);
         }
         if let Some((supply, waking)) = self.paces.take_waking(outcome.id, name) {
             match outcome.result {
@@ -264,6 +265,7 @@ impl Supervisor {
     /// After every event: who is there, what is known, what is to be done.
     fn look(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         self.looked = Some(now);
+        self.judge_role(now, actions);
         self.refuse_silent(now, actions);
         for node in self.fleet.nodes_mut() {
             let stage = node.stage();
@@ -283,9 +285,13 @@ impl Supervisor {
             actions.push(Action::Keep(Box::new(kept)));
         }
         self.plan(now, actions);
-        self.drive_relays(now, actions);
+        if self.leads() {
+            self.drive_relays(now, actions);
+            self.say_orders(now, None, actions);
+        }
+        // A standby relays, too: it is the same measurement, agents keep the fresher word, and one whose link to the
+        // leader is broken does not grow blind.
         self.relay.run(&self.fleet, &self.settings.plan, now, actions);
-        self.say_orders(now, None, actions);
         for known in self.notes.unremembered(&self.fleet) {
             actions.push(Action::Remember(known));
         }
@@ -296,10 +302,14 @@ impl Supervisor {
         Scene { fleet, orders, paces, settings, budgets, now }
     }
 
-    /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes.
+    /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes. A standby only follows
+    /// since when thresholds have been crossed, so that it has not to wait for them once it leads.
     fn plan(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         let (choices, crossings) = planner::plan(self.scene(now), &self.crossings);
         self.crossings = crossings;
+        if !self.leads() {
+            return;
+        }
         let mut plan = None;
         for choice in choices {
             for step in choice {

@@ -88,6 +88,11 @@ impl Orders {
         self.standing.insert(node.clone(), standing);
     }
 
+    /// A node obeys nothing any more.
+    pub(crate) fn clear(&mut self, node: &NodeName) {
+        self.standing.remove(node);
+    }
+
     /// A newer reason for the same stage, said with the next renewal.
     pub(crate) fn refresh(&mut self, node: &NodeName, reason: OrderReason) {
         if let Some(standing) = self.standing.get_mut(node) {

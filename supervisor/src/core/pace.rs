@@ -89,6 +89,14 @@ impl Paces {
         self.supplies.entry(supply.clone()).or_default()
     }
 
+    /// Whatever is under way is another leader's from here on.
+    pub(crate) fn drop_pending(&mut self) {
+        self.asked.clear();
+        for pace in self.supplies.values_mut() {
+            pace.waking = None;
+        }
+    }
+
     /// Takes the wake that an order's outcome is about.
     pub(crate) fn take_waking(&mut self, id: OrderId, through: &NodeName) -> Option<(SupplyName, Waking)> {
         let wanted = |waking: &Waking| waking.id == id && waking.through == *through;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocol::{Charge, Current, Energy, NodeName, Soc, Stage, SupplyName, Voltage};
 use serde::{Deserialize, Serialize};
 
+use super::address::AddressKind;
 use super::forecast::inference::HoldPoints;
 use super::forecast::{Chance, Site};
 
@@ -15,6 +16,8 @@ use super::forecast::{Chance, Site};
 pub struct Settings {
     /// The node that this supervisor runs on: it is saved for last, because the leader dies with it.
     pub host: Option<NodeName>,
+    /// How it is decided who leads.
+    pub address: AddressKind,
     /// The most links at one time; more are refused.
     pub links_max: usize,
     /// The most nodes; a hello of another one is refused. Bounds what strangers can make us remember.
@@ -37,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             host: None,
+            address: AddressKind::default(),
             links_max: 128,
             nodes_max: 256,
             hello_timeout: Duration::from_secs(10),

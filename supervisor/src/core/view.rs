@@ -191,7 +191,7 @@ impl super::Supervisor {
             schema: SCHEMA,
             now,
             term: self.term(),
-            leading: true,
+            leading: self.leads(),
             plan: self.orders.newest(),
             journal: self.journal.clone(),
             supplies: self.supply_names().into_iter().map(|name| self.supply_view(name, now)).collect(),

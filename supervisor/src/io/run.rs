@@ -15,7 +15,9 @@ use super::links::{self, FromLinks, Outbox};
 use super::notify;
 use super::operator::{self, Question, SocketError, Status};
 use crate::config::Config;
-use crate::core::{Action, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What};
+use crate::core::{
+    Action, AddressAction, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
+};
 
 /// Events wait here when the core is busy; a link that would add one more waits with it.
 const EVENTS_MAX: usize = 256;
@@ -214,6 +216,7 @@ impl World {
             Action::Remember(node) => self.journal.remember(node),
             Action::SaveTerm(term) => self.journal.save_term(term),
             Action::Keep(budget) => self.journal.keep(budget),
+            Action::Address(AddressAction::Restart) => {}
         }
         None
     }
@@ -229,6 +232,7 @@ fn log(record: &Record) {
         | What::SensorFault { .. }
         | What::SensorsDisagree { .. }
         | What::SupplyUnknown { .. }
+        | What::KeepalivedGone { .. }
         | What::WakeFailed { .. } => tracing::warn!("{record}"),
         What::JournalFailing { .. } => tracing::error!("{record}"),
         _ => tracing::info!("{record}"),

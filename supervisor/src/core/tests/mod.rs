@@ -1,6 +1,7 @@
 //! The core under test: events in, actions out. [`site::Site`] plays the agents.
 
 mod energy;
+mod leading;
 mod links;
 mod orders;
 mod planning;

@@ -1,0 +1,214 @@
+//! Whether this supervisor leads: what was seen of the address, judged.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use protocol::{Term, Uptime};
+
+use super::{AddressKind, Role, Sighting, Standby};
+
+/// Who began to lead so many times ...
+const BEGINNINGS_MAX: usize = 4;
+/// ... within this time has an unsteady address ...
+const UNSTEADY_WITHIN: Duration = Duration::from_mins(5);
+/// ... and leads again only when it has kept it for so long. Bounds what a flapping network writes to the SD card.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
+
+/// So often a greater term is answered with a still greater one ...
+const RAISES_MAX: usize = 3;
+/// ... within this time. More is a contest. After a split has healed one raise is enough: masters hear each other
+/// again before agents have called.
+const RAISED_WITHIN: Duration = Duration::from_secs(30);
+/// Who yields in a contest is quiet for so long; then it looks whether the other still orders.
+const YIELD_FOR: Duration = Duration::from_mins(10);
+
+/// Where this supervisor stands.
+#[derive(Debug, Clone)]
+pub(in crate::core) struct Seat {
+    kind: AddressKind,
+    seen: Option<Sighting>,
+    /// Since when the address could be led with.
+    held_since: Option<Uptime>,
+    role: Role,
+    /// When it began to lead, the last few times.
+    beginnings: VecDeque<Uptime>,
+    /// When it raised its term over another's, the last few times.
+    raises: VecDeque<Uptime>,
+    /// The other's term, and until when this one is quiet.
+    yields: Option<(Term, Uptime)>,
+    /// The greatest term that agents spoke of.
+    heard: Term,
+}
+
+impl Seat {
+    pub(in crate::core) fn new(kind: AddressKind) -> Self {
+        let role = match kind {
+            AddressKind::Standalone => Role::Leading,
+            AddressKind::Keepalived => Role::Standby,
+        };
+        Self {
+            kind,
+            seen: None,
+            held_since: None,
+            role,
+            beginnings: VecDeque::new(),
+            raises: VecDeque::new(),
+            yields: None,
+            heard: Term(0),
+        }
+    }
+
+    pub(in crate::core) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The greatest term that agents spoke of.
+    pub(in crate::core) const fn heard(&self) -> Term {
+        self.heard
+    }
+
+    /// An agent spoke of a term.
+    pub(in crate::core) fn hear(&mut self, term: Term) {
+        self.heard = self.heard.max(term);
+    }
+
+    /// Takes in what was seen; whether keepalived came or went since the last time.
+    pub(in crate::core) fn see(&mut self, now: Uptime, sighting: Sighting) -> bool {
+        let before = self.seen.replace(sighting);
+        if sighting.held && sighting.keepalived_runs {
+            self.held_since.get_or_insert(now);
+        } else {
+            self.held_since = None;
+        }
+        before.map_or(!sighting.keepalived_runs, |before| before.keepalived_runs != sighting.keepalived_runs)
+    }
+
+    /// Whether another's term may be answered with a greater one; if not, this supervisor yields.
+    pub(in crate::core) fn may_raise(&mut self, over: Term, now: Uptime) -> bool {
+        if self.kind == AddressKind::Standalone {
+            return true;
+        }
+        while self.raises.front().is_some_and(|at| now.since(*at) >= RAISED_WITHIN) {
+            self.raises.pop_front();
+        }
+        if self.raises.len() < RAISES_MAX {
+            self.raises.push_back(now);
+            return true;
+        }
+        self.yields = Some((over, now + YIELD_FOR));
+        false
+    }
+
+    /// Why it does not lead; `None` if it may.
+    pub(in crate::core) fn standby(&self, now: Uptime) -> Option<Standby> {
+        if self.kind == AddressKind::Standalone {
+            return None;
+        }
+        match (self.seen, self.held_since) {
+            (None, _) => Some(Standby::NotLooked),
+            (Some(seen), _) if !seen.held => Some(Standby::NotHeld),
+            (Some(_), None) => Some(Standby::KeepalivedGone),
+            (Some(_), Some(since)) => match self.yields {
+                Some((term, until)) if now < until => Some(Standby::Contested { term }),
+                _ => self.is_unsteady(since, now).then_some(Standby::Unsteady),
+            },
+        }
+    }
+
+    fn is_unsteady(&self, since: Uptime, now: Uptime) -> bool {
+        let recent = self.beginnings.iter().filter(|at| now.since(**at) < UNSTEADY_WITHIN).count();
+        self.role == Role::Standby && recent >= BEGINNINGS_MAX && now.since(since) < STEADY_AFTER
+    }
+
+    /// Judges the role anew; says when it changed.
+    pub(in crate::core) fn judge(&mut self, now: Uptime) -> Option<Role> {
+        let role = if self.standby(now).is_none() { Role::Leading } else { Role::Standby };
+        if role == self.role {
+            return None;
+        }
+        self.role = role;
+        if role == Role::Leading {
+            self.yields = None;
+            self.raises.clear();
+            if self.beginnings.len() == BEGINNINGS_MAX {
+                self.beginnings.pop_front();
+            }
+            self.beginnings.push_back(now);
+        }
+        Some(role)
+    }
+
+    /// When the role must be judged again though nothing happens.
+    pub(in crate::core) fn next_wake(&self) -> Option<Uptime> {
+        if self.role == Role::Leading {
+            return None;
+        }
+        let steady = self.held_since.map(|since| since + STEADY_AFTER);
+        let quiet = self.yields.map(|(_, until)| until);
+        steady.max(quiet).filter(|_| self.held_since.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: Sighting = Sighting { held: true, keepalived_runs: true };
+    const GONE: Sighting = Sighting { held: false, keepalived_runs: true };
+
+    fn at(seconds: u64) -> Uptime {
+        Uptime::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_standalone_supervisor_leads_whatever_is_seen() {
+        let mut seat = Seat::new(AddressKind::Standalone);
+        seat.see(at(1), GONE);
+        assert_eq!((seat.judge(at(1)), seat.role()), (None, Role::Leading));
+    }
+
+    #[test]
+    fn it_leads_while_it_holds_the_address_and_keepalived_keeps_it_there() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        assert_eq!((seat.judge(at(1)), seat.standby(at(1))), (None, Some(Standby::NotLooked)));
+        seat.see(at(2), HELD);
+        assert_eq!(seat.judge(at(2)), Some(Role::Leading), "within the same event");
+        seat.see(at(3), Sighting { held: true, keepalived_runs: false });
+        assert_eq!(seat.judge(at(3)), Some(Role::Standby), "an address that is left behind is no leadership");
+        assert_eq!(seat.standby(at(3)), Some(Standby::KeepalivedGone));
+    }
+
+    #[test]
+    fn an_address_that_comes_and_goes_leads_only_after_it_stayed() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        for second in 0..4 {
+            seat.see(at(second), HELD);
+            assert_eq!(seat.judge(at(second)), Some(Role::Leading));
+            seat.see(at(second), GONE);
+            assert_eq!(seat.judge(at(second)), Some(Role::Standby));
+        }
+        seat.see(at(10), HELD);
+        assert_eq!((seat.judge(at(10)), seat.standby(at(10))), (None, Some(Standby::Unsteady)));
+        assert_eq!(seat.next_wake(), Some(at(20)));
+        assert_eq!(seat.judge(at(20)), Some(Role::Leading));
+    }
+
+    #[test]
+    fn a_contest_of_terms_ends_with_one_of_the_two_being_quiet() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        seat.see(at(0), HELD);
+        seat.judge(at(0));
+        assert!((0..3).all(|term| seat.may_raise(Term(term), at(1))));
+        assert!(!seat.may_raise(Term(9), at(2)));
+        assert_eq!(seat.judge(at(2)), Some(Role::Standby));
+        assert_eq!(seat.standby(at(2)), Some(Standby::Contested { term: Term(9) }));
+        assert_eq!(seat.next_wake(), Some(at(602)));
+        assert_eq!(seat.judge(at(602)), Some(Role::Leading), "and looks again later");
+    }
+
+    #[test]
+    fn raises_far_apart_are_no_contest() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        assert!((0..9).all(|turn| seat.may_raise(Term(turn), at(turn * 31))));
+    }
+}
