@@ -29,6 +29,9 @@ impl Agent {
             self.loads.observe(now, self.course.stage(), self.estimator.load());
         }
         let (energy, age, fault) = self.supply(now);
+        // Who measures says what it measures. Another node's word told as its own would come back to it as fresh news.
+        let by_others = self.filter.has_sensor() && self.goes_by_others(now);
+        self.told = if by_others { self.measured(now).0 } else { energy };
         self.energy = energy;
         let temperature = self.battery_temperature;
         let by_plan = self.orders.is_by_forecast();
@@ -42,17 +45,25 @@ impl Agent {
     /// What is known of the supply, how old it is, and why it is not fresh: from whoever read it last.
     pub(super) fn supply(&self, now: Uptime) -> (Energy, Duration, Fault) {
         let alive = now.since(self.started.unwrap_or(now));
-        let own = self.read_at.map(|at| now.since(at));
-        let relayed = self.relay.age(now);
-        let use_relay = match (own, relayed) {
+        if self.goes_by_others(now) {
+            let energy = self.relay.energy(now, self.policy.stale_hold);
+            return (energy, self.relay.age(now).unwrap_or(alive), energy.fault.unwrap_or(Fault::LinkLost));
+        }
+        let (energy, fault) = self.measured(now);
+        (energy, self.read_at.map_or(alive, |at| now.since(at)), fault)
+    }
+
+    /// Whether the supply's state comes from another node: this one has no sensor, or its sensors are silent.
+    fn goes_by_others(&self, now: Uptime) -> bool {
+        match (self.read_at.map(|at| now.since(at)), self.relay.age(now)) {
             (Some(own), Some(relayed)) => own >= self.policy.stale_hold && relayed < own,
             (None, relayed) => relayed.is_some(),
             (Some(_), None) => false,
-        };
-        if use_relay {
-            let energy = self.relay.energy(now, self.policy.stale_hold);
-            return (energy, relayed.unwrap_or(alive), energy.fault.unwrap_or(Fault::LinkLost));
         }
+    }
+
+    /// What the node's own sensors make of the supply, and why it is not fresh if it is not.
+    fn measured(&self, now: Uptime) -> (Energy, Fault) {
         let mut energy = self.estimator.energy(now);
         let none = match (self.filter.has_sensor(), self.supervised) {
             (true, _) => Fault::NotYet,
@@ -60,10 +71,10 @@ impl Agent {
             (false, false) => Fault::NoSensor,
         };
         let fault = energy.fault.unwrap_or(none);
-        if own.is_none() {
+        if self.read_at.is_none() {
             energy.fault = Some(fault);
         }
-        (energy, own.unwrap_or(alive), fault)
+        (energy, fault)
     }
 
     /// Floor and order together are the stage.
@@ -168,7 +179,7 @@ impl Agent {
 
     fn say(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         let host = self.reported_host();
-        let present = present(&self.course, &self.ladder, &self.orders, &self.shed, &self.energy, &host);
+        let present = present(&self.course, &self.ladder, &self.orders, &self.shed, &self.told, &host);
         let uptime = Seconds::from(now.since(self.started.unwrap_or(now)));
         let total = u16::try_from(self.shed.count()).unwrap_or(u16::MAX);
         let report = || Report {

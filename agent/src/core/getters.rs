@@ -23,7 +23,7 @@ impl Agent {
             (own, relayed) => own.or(relayed).unwrap_or(started),
         };
         let host = self.reported_host();
-        let present = present(&self.course, &self.ladder, &self.orders, &self.shed, &self.energy, &host);
+        let present = present(&self.course, &self.ladder, &self.orders, &self.shed, &self.told, &host);
         let target = self.ladder.floor().max(self.orders.stage());
         let times = [
             self.filter.next_wake(),

@@ -3,7 +3,7 @@
 //! A reading's way: [`reading::Reading`] -> [`filter`] (believable?) -> [`energy`] (how much is left?) -> [`policy`]
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
 //! [`governor`] (the clock), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
-//! A node without a sensor gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
+//! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
 //!
 //! Every event goes the same way: first it is taken in ([`Agent::handle`]), then everything is looked at anew, in one
 //! fixed order (`deciding`). Nothing is decided while taking in.
@@ -103,6 +103,8 @@ pub struct Agent {
     read_at: Option<Uptime>,
     /// What is known of the supply, as of the last event.
     energy: Energy,
+    /// What supervisors are told of the supply.
+    told: Energy,
     host: HostSample,
 
     ladder: Ladder,
@@ -174,6 +176,7 @@ impl Agent {
             relay: Relay::new(config.battery.clone()),
             read_at: None,
             energy: Energy { fault: Some(Fault::NotYet), ..Energy::default() },
+            told: Energy { fault: Some(Fault::NotYet), ..Energy::default() },
             host: HostSample::default(),
             ladder: Ladder::new(&config.policy, &config.battery, shed_order, resumed),
             orders,

@@ -154,6 +154,9 @@ impl Supervisor {
         actions.push(Action::Send { link, message: SupervisorMessage::Welcome(welcome) });
         if was_parked && !going_down {
             self.on_return(now, &hello.node, actions);
+        } else if !was_parked {
+            // One that was missing is taken over where it stands.
+            self.on_woken(now, &hello.node, actions);
         }
     }
 
@@ -165,6 +168,12 @@ impl Supervisor {
             self.orders.set(name, to, protocol::OrderReason::EnoughEnergy, now);
         }
         self.paces.get_mut(&node.supply).recovering = Some(Recovery { node: name.clone(), to, since: now });
+        self.on_woken(now, name, actions);
+    }
+
+    /// A node called that was being woken.
+    fn on_woken(&mut self, now: Uptime, name: &NodeName, actions: &mut Vec<Action>) {
+        let Some(node) = self.fleet.get(name) else { return };
         if let Some(waking) = self.paces.woke(name) {
             let what = What::Woke { after: now.since(waking.since).into() };
             let record = of_node(node, what, now);

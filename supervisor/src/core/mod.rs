@@ -7,6 +7,7 @@
 
 mod fleet;
 mod links;
+mod missing;
 mod notes;
 mod orders;
 mod pace;

@@ -71,7 +71,7 @@ pub(crate) struct Paces {
     switches: BTreeSet<(NodeName, NodeName)>,
     /// Switch orders on their way that are no wakes: whether a node has a switch, and the end of a parked node's power.
     asked: BTreeMap<OrderId, (NodeName, NodeName)>,
-    /// Parked nodes that have no power at all.
+    /// Nodes that are off and have no power at all.
     cut: BTreeSet<NodeName>,
     /// When each node's order changed, within the last day.
     changes: BTreeMap<NodeName, VecDeque<Uptime>>,
@@ -135,8 +135,9 @@ impl Paces {
         failed
     }
 
-    /// A wake failed: the node is left alone for a while.
+    /// A wake failed: the node is left alone for a while, and its power is broken before the next.
     pub(crate) fn wake_failed(&mut self, node: &NodeName, now: Uptime) {
+        self.cut.remove(node);
         let failures = self.failures.entry(node.clone()).or_insert(Failures { count: 0, last: now });
         *failures = Failures { count: failures.count.saturating_add(1), last: now };
     }
@@ -176,6 +177,8 @@ impl Paces {
         if has {
             self.switches.insert((asked, node));
         } else {
+            // It was not cut either.
+            self.cut.remove(&node);
             self.no_switch.insert((asked, node));
         }
         true
@@ -209,7 +212,7 @@ impl Paces {
         self.changes.get(node).is_some_and(recent)
     }
 
-    /// A parked node has no power any more, or has it again.
+    /// A node that is off has no power any more, or has it again.
     pub(crate) fn set_cut(&mut self, node: &NodeName, cut: bool) {
         if cut {
             self.cut.insert(node.clone());
@@ -218,7 +221,7 @@ impl Paces {
         }
     }
 
-    /// Whether a parked node has no power any more.
+    /// Whether a node that is off has no power any more.
     pub(crate) fn is_cut(&self, node: &NodeName) -> bool {
         self.cut.contains(node)
     }

@@ -1,4 +1,5 @@
-//! Tells nodes without a sensor how their supply is: on change, and often enough that they do not take it for stale.
+//! Tells nodes without a sensor, or with a silent one, how their supply is: on change, and often enough that they do not take
+//! it for stale.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,9 @@ use protocol::{NodeName, Seconds, Uptime};
 
 use super::action::Action;
 use super::event::LinkId;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Node};
 use super::settings::PlanSettings;
-use super::supply;
+use super::supply::{self, Estimate};
 
 /// A change of the state of charge smaller than this is not worth a message before its time, in points.
 const NEWS_POINTS: f64 = 0.5;
@@ -38,7 +39,7 @@ impl Relay {
             let Some(estimate) = supply::estimate(fleet, &name, plan, now) else { continue };
             let wanting = fleet
                 .nodes()
-                .filter(|node| node.supply == name && !node.has_sensor && node.presence.linked());
+                .filter(|node| node.supply == name && wants(node, &estimate) && node.presence.linked());
             for (node, link) in wanting.filter_map(|node| Some((node, node.link?))) {
                 let due = self.told.get(&node.name).is_none_or(|told| {
                     let since = now.since(told.at);
@@ -55,6 +56,13 @@ impl Relay {
             }
         }
     }
+}
+
+/// Whether a node cannot tell by itself. One whose sensors are silent is told what another node measures, never its own
+/// word.
+fn wants(node: &Node, estimate: &Estimate) -> bool {
+    let silent = || node.report.as_ref().is_some_and(|(report, _)| report.energy.fault.is_some());
+    !node.has_sensor || (estimate.known && estimate.source != node.name && silent())
 }
 
 /// Whether a node would want to know before its time.

@@ -12,7 +12,9 @@ use protocol::{NodeName, Uptime};
 
 use super::Supervisor;
 use super::action::Action;
+use super::fleet::Node;
 use super::liveness::Liveness;
+use super::missing::is_off_for_sure;
 
 /// One switch is asked about at a time, this often.
 const ASK_EVERY: Duration = Duration::from_secs(20);
@@ -38,23 +40,25 @@ impl Supervisor {
 
     /// The next node whose switch is to be set: which, through whom, and whether on.
     fn next_switch(&self, now: Uptime) -> Option<(NodeName, NodeName, bool)> {
-        let planned = |supply| self.budgets.aim(supply, now).is_some();
-        let nodes = || self.fleet.nodes().filter(|node| planned(&node.supply));
-        let down = |since: Option<Uptime>| since.is_some_and(|since| now.since(since) >= DOWN_AFTER);
-        let cut = nodes().find_map(|node| {
+        let cut = self.fleet.nodes().find_map(|node| {
             let waking = self.paces.get(&node.supply).waking.is_some_and(|waking| waking.node == node.name);
-            let off = node.liveness() == Liveness::Parked
-                && down(node.parked_at)
-                && !waking
-                && !self.paces.is_cut(&node.name)
-                && self.paces.has_switch(&node.name);
+            let off = self.is_down(node, now) && !waking && !self.paces.is_cut(&node.name);
             off.then_some(())?;
             Some((node.name.clone(), self.paces.switch_for(&node.name, &self.fleet)?, false))
         });
         cut.or_else(|| {
-            let up = nodes().filter(|node| node.liveness() == Liveness::Alive && node.reachable());
+            let planned = |node: &&Node| self.budgets.aim(&node.supply, now).is_some();
+            let up = self.fleet.nodes().filter(planned);
+            let up = up.filter(|node| node.liveness() == Liveness::Alive && node.reachable());
             let ask = |name: &NodeName| self.paces.may_ask(name, &self.fleet);
             up.into_iter().find_map(|node| Some((node.name.clone(), ask(&node.name)?, true)))
         })
+    }
+
+    /// Whether a node is off for sure: nothing is lost when its power goes.
+    fn is_down(&self, node: &Node, now: Uptime) -> bool {
+        let parked = node.liveness() == Liveness::Parked
+            && node.parked_at.is_some_and(|since| now.since(since) >= DOWN_AFTER);
+        parked || is_off_for_sure(node, &self.settings, now)
     }
 }

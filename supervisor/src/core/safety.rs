@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fleet::Node;
 use super::liveness::Liveness;
+use super::missing::may_be_woken;
 use super::planner::{Change, Scene, Step, turns};
 use super::supply::{self, Estimate};
 
@@ -64,7 +65,7 @@ pub enum Veto {
         /// The level.
         level: Soc,
     },
-    /// The node is not parked: there is nothing to wake.
+    /// The node is neither parked nor missing: there is nothing to wake.
     NotParked {
         /// What it is.
         liveness: Liveness,
@@ -128,7 +129,7 @@ pub(crate) fn check(scene: Scene<'_>, step: &Step) -> Result<(), Veto> {
             carried(scene, step, |turn| turn.leave(from))
         }
         Change::Wake { .. } => {
-            if node.liveness() != Liveness::Parked {
+            if !may_be_woken(node, scene.now) {
                 return Err(Veto::NotParked { liveness: node.liveness() });
             }
             nobody_else_recovers(scene, step)?;

@@ -230,7 +230,7 @@ impl Twin {
         }
     }
 
-    /// A relay switches a node. A board that halted comes up by a break of its power, which is what "on" means to it.
+    /// A relay opens or closes. A board that halted comes up by a break of its power, so to close a closed one wakes nobody.
     fn switch(&mut self, name: &NodeName, on: bool) -> Result<(), ActionError> {
         let index =
             self.nodes.iter().position(|node| node.plan.name == *name).ok_or(ActionError::NotFound)?;
@@ -239,20 +239,25 @@ impl Twin {
             if let Some(node) = self.nodes.get_mut(index) {
                 node.cut_on_purpose = true;
             }
-        } else if !self.nodes.get(index).is_some_and(Node::is_awake) {
-            self.wake(index);
+        } else if !self.field.is_switched_on(index) {
+            self.woken(index);
+            self.power(index);
         }
         Ok(())
     }
 
-    /// A node that is off is woken: its power is broken for a moment.
-    pub(super) fn wake(&mut self, index: usize) {
+    fn woken(&mut self, index: usize) {
         let time = self.time();
         self.chronicle.sums.wakes += 1;
         if let Some(node) = self.nodes.get(index).filter(|_| self.told) {
             let name = node.plan.name.to_string();
             self.chronicle.say(time, &name, "woken: the power switch gives it power again".to_owned());
         }
+    }
+
+    /// A node that is off wakes itself: its comparator breaks its power for a moment.
+    pub(super) fn wake(&mut self, index: usize) {
+        self.woken(index);
         self.field.set_switch(index, false);
         // Long enough for the next step of the physics to see the break, or a halted board would never notice it.
         let broken = POWER_CYCLE.max(self.step + Duration::from_millis(1));

@@ -76,6 +76,11 @@ impl Field {
         }
     }
 
+    /// Whether a node's relay is closed.
+    pub(super) fn is_switched_on(&self, node: usize) -> bool {
+        self.site.nodes().get(node).is_some_and(NodeLoad::switch_closed)
+    }
+
     /// What a board's power is doing.
     pub(super) fn board(&self, node: usize) -> PowerState {
         self.site.nodes().get(node).map_or(PowerState::Unpowered, NodeLoad::state)

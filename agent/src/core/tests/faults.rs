@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use protocol::message::SupplyReport;
 use protocol::{Fault, Reason, Stage};
 
 use super::world::{CONFIG, HEALTHY, World};
-use crate::core::action::{Action, Lamps, Warning};
+use crate::core::action::{Action, Lamps, Outgoing, Warning};
+use crate::core::event::LinkEvent;
 use crate::core::reading::SensorId;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -93,4 +95,28 @@ fn a_dead_sensor_from_the_first_moment_never_reads_as_health() {
     }
     assert_eq!(world.agent.stage(), Stage::Drain);
     assert_eq!(world.agent.energy(world.now).basis, protocol::report::Basis::Unknown);
+}
+
+#[test]
+fn with_a_dead_sensor_the_node_goes_by_another_ones_and_does_not_tell_it_as_its_own() {
+    let mut world = World::new(CONFIG);
+    world.live(Duration::from_mins(10), SECOND, HEALTHY);
+    world.link_up();
+    let mut relayed = world.agent.energy(world.now);
+    relayed.soc = Some(super::world::band(66.0));
+    for second in 0..2 * 3600 {
+        world.now += SECOND;
+        world.fails(Fault::NoAcknowledge);
+        if second % 10 == 0 {
+            let report = SupplyReport { energy: relayed, age: protocol::Seconds(1) };
+            world.link(LinkEvent::Supply(report));
+        }
+    }
+    assert!(world.agent.stage() < Stage::Drain, "{}: {}", world.agent.stage(), world.agent.reason());
+    assert_eq!(world.agent.energy(world.now).soc, relayed.soc);
+    let told = world.sent().into_iter().rev().find_map(|message| match message {
+        Outgoing::Full { report, .. } => Some(report.energy),
+        _ => None,
+    });
+    assert_eq!(told.and_then(|energy| energy.fault), Some(Fault::NoAcknowledge), "{told:?}");
 }

@@ -6,7 +6,7 @@ use protocol::{NodeName, Stage, Uptime};
 
 use super::{Scene, Turn};
 use crate::core::fleet::Node;
-use crate::core::liveness::Liveness;
+use crate::core::missing::may_be_woken;
 use crate::core::supply::Estimate;
 
 /// One node's crossings.
@@ -46,7 +46,7 @@ impl Crossing {
             wake: since(
                 self.wake,
                 estimate.known
-                    && node.liveness() == Liveness::Parked
+                    && may_be_woken(node, scene.now)
                     && turn.may_wake(estimate, &scene.settings.plan),
             ),
         }

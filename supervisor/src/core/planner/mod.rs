@@ -207,7 +207,7 @@ impl SupplyPlan<'_> {
         candidates.into_iter().map(step).collect()
     }
 
-    /// The next parked node to wake, through the first node that may have a switch for it.
+    /// The next parked or missing node to wake, through the first node that may have a switch for it.
     fn wake(&self, crossings: &Crossings) -> Option<Step> {
         let plan = &self.scene.settings.plan;
         let (now, pace) = (self.scene.now, self.scene.paces.get(self.supply));
@@ -221,7 +221,7 @@ impl SupplyPlan<'_> {
             .rev()
             .filter(|(node, _)| {
                 self.held(crossings.get(&node.name).and_then(|crossing| crossing.wake), plan.wake_hold)
-                    && node.parked_at.is_some_and(|at| now.since(at) >= plan.off_min)
+                    && node.parked_at.is_none_or(|at| now.since(at) >= plan.off_min)
                     && self.scene.paces.may_try_wake(&node.name, now)
             })
             .find_map(|(node, turn)| {

@@ -4,14 +4,15 @@ use protocol::message::{Order, OrderRefusal, SupervisorMessage, SwitchOrder};
 use protocol::{BootId, Generation, OrderId, OrderReason, Seconds, Stage, Term, Uptime, Voltage};
 
 use super::site::{Site, energy, hello, name};
-use crate::core::{Settings, What};
+use crate::core::{Event, Kept, KnownNode, LinkEnd, LinkEvent, Settings, Supervisor, What};
 
+/// Wakes: power that was switched on.
 fn switches(site: &Site) -> Vec<(Uptime, SwitchOrder, String)> {
     let owner = |link| {
         site.agents.values().find(|agent| agent.link == Some(link)).map(|agent| agent.hello.node.to_string())
     };
     let switch = |(at, link, message): &(Uptime, crate::core::LinkId, SupervisorMessage)| match message {
-        SupervisorMessage::Switch(order) => Some((*at, order.clone(), owner(*link).unwrap_or_default())),
+        SupervisorMessage::Switch(order) if order.on => Some((*at, order.clone(), owner(*link).unwrap_or_default())),
         _ => None,
     };
     site.sent.iter().filter_map(switch).collect()
@@ -151,4 +152,129 @@ fn a_new_leader_does_not_switch_off_a_node_that_was_just_woken() {
     assert!(!site.sent[joined..].iter().any(halted));
     site.pass(Duration::from_mins(50));
     assert_eq!(site.agents[&name("pi4")].stage(), Stage::Normal, "and lets it come back");
+}
+
+/// Every change of a power switch, on or off.
+fn power(site: &Site, node: &str) -> Vec<(Uptime, bool)> {
+    let of_node = |(at, _, message): &(Uptime, crate::core::LinkId, SupervisorMessage)| match message {
+        SupervisorMessage::Switch(order) if order.node == name(node) => Some((*at, order.on)),
+        _ => None,
+    };
+    site.sent.iter().filter_map(of_node).collect()
+}
+
+#[test]
+fn a_parked_boards_power_is_cut_so_that_to_switch_it_on_wakes_it() {
+    let mut site = Site::of_four();
+    site.energy = energy(95.0, -3.0);
+    let parked = site.now;
+    site.park("pi4");
+    site.pass(Duration::from_mins(12));
+    let changes = power(&site, "pi4");
+    assert_eq!(changes.iter().map(|(_, on)| *on).collect::<Vec<_>>(), [false, true], "{changes:?}");
+    assert!(changes[0].0.since(parked) >= Duration::from_mins(5), "it was still going down");
+}
+
+/// The leader knew four nodes in an earlier life; of them only `pi1` calls.
+fn with_three_missing() -> Site {
+    let mut site = Site::new(Settings::default());
+    let known = |(node, shed_order): (&str, u8)| KnownNode {
+        name: name(node),
+        supply: "garage".parse().unwrap(),
+        shed_order,
+        master: false,
+        has_sensor: false,
+        parked: false,
+    };
+    let nodes = [("pi2", 1), ("pi3", 2), ("pi4", 3)].map(known).to_vec();
+    site.core = Supervisor::resume(Settings::default(), Kept { nodes, ..Kept::default() });
+    site.energy = energy(95.0, -3.0);
+    site.join(hello("pi1", 0, true, true));
+    site
+}
+
+#[test]
+fn nodes_that_halted_while_nobody_led_are_woken() {
+    let mut site = with_three_missing();
+    site.pass(Duration::from_mins(14));
+    assert!(switches(&site).is_empty(), "they may be on their way");
+    site.pass(Duration::from_mins(46));
+    for node in ["pi2", "pi3", "pi4"] {
+        assert!(power(&site, node).iter().any(|(_, on)| *on), "{node}: {:?}", power(&site, node));
+        assert!(power(&site, node).iter().all(|(_, on)| *on), "{node} may run behind a torn cable");
+    }
+    wake(&mut site, "pi3", 2);
+    site.pass(Duration::from_hours(1));
+    assert_eq!(site.agents[&name("pi3")].stage(), Stage::Normal);
+}
+
+#[test]
+fn power_is_broken_only_when_no_agent_could_still_be_up() {
+    let mut site = with_three_missing();
+    site.pass(Duration::from_hours(23));
+    assert!(power(&site, "pi4").iter().all(|(_, on)| *on));
+    site.pass(Duration::from_hours(4));
+    let off = power(&site, "pi4").iter().position(|(_, on)| !on).expect("its power is broken");
+    assert!(power(&site, "pi4")[off..].iter().any(|(_, on)| *on), "and given again");
+}
+
+#[test]
+fn a_missing_node_that_measures_keeps_its_power() {
+    let mut site = with_three_missing();
+    let node = KnownNode {
+        name: name("pi5"),
+        supply: "garage".parse().unwrap(),
+        shed_order: 1,
+        master: false,
+        has_sensor: true,
+        parked: false,
+    };
+    site.core = Supervisor::resume(Settings::default(), Kept { nodes: vec![node], ..Kept::default() });
+    site.join(hello("pi1", 0, true, true));
+    site.pass(Duration::from_hours(40));
+    assert!(!power(&site, "pi5").is_empty());
+    assert!(power(&site, "pi5").iter().all(|(_, on)| *on));
+}
+
+#[test]
+fn who_was_only_out_of_reach_is_not_drained_when_it_calls_again() {
+    let mut site = Site::of_four();
+    site.energy = energy(95.0, -3.0);
+    site.pass(Duration::from_mins(1));
+    let link = site.agents[&name("pi4")].link.unwrap();
+    site.agents.get_mut(&name("pi4")).unwrap().awake = false;
+    site.link(link, LinkEvent::Closed(LinkEnd::ByPeer));
+    site.pass(Duration::from_mins(30));
+    assert!(!switches(&site).is_empty(), "it is lost, and might be off");
+    let before = site.steps().len();
+    let mut same = hello("pi4", 3, false, false);
+    same.term = site.core.term();
+    site.join(same);
+    site.pass(Duration::from_mins(5));
+    assert_eq!(site.steps()[before..].iter().filter(|(_, node, _)| node == "pi4").count(), 0);
+}
+
+#[test]
+fn a_silent_sensor_is_told_what_the_other_one_measures_and_never_its_own_word() {
+    let mut site = Site::of_four();
+    site.join(hello("pi2", 1, true, true));
+    site.pass(Duration::from_mins(1));
+    let relayed = |site: &Site, node: &str| {
+        let link = site.agents[&name(node)].link;
+        let told = |(_, to, message): &&(Uptime, crate::core::LinkId, SupervisorMessage)| {
+            Some(*to) == link && matches!(message, SupervisorMessage::Supply(_))
+        };
+        site.sent.iter().filter(told).count()
+    };
+    assert_eq!((relayed(&site, "pi1"), relayed(&site, "pi2")), (0, 0), "both measure");
+    for _ in 0..12 {
+        site.now += Duration::from_secs(10);
+        site.energy.fault = None;
+        site.report("pi1");
+        site.energy.fault = Some(protocol::Fault::NoAcknowledge);
+        site.report("pi2");
+        site.feed(Event::Tick);
+    }
+    assert!(relayed(&site, "pi2") > 0);
+    assert_eq!(relayed(&site, "pi1"), 0);
 }
