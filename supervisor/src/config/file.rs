@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::site::{SiteTable, site};
+use super::traffic::{BalancerTable, OrchestratorTable, balancer, orchestrator};
 use super::{Config, Given, LISTEN_DEFAULT, Places};
 use crate::core::Settings;
 use crate::core::forecast::Chance;
@@ -79,6 +80,16 @@ pub enum ConfigError {
         /// What is wrong, with what is written and what would be right.
         why: String,
     },
+    /// What is said of the balancer cannot be.
+    #[error("{file}: balancer.{key}: {why}", file = file.display())]
+    Balancer {
+        /// The file.
+        file: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is wrong, with what is written and what would be right.
+        why: String,
+    },
     /// A supply is named twice.
     #[error("{file}: [[supply]] name = \"{name}\" is there twice", file = file.display())]
     Twice {
@@ -107,6 +118,9 @@ struct File {
     journal: JournalTable,
     #[serde(default)]
     plan: PlanTable,
+    balancer: Option<BalancerTable>,
+    #[serde(default)]
+    orchestrator: OrchestratorTable,
     #[serde(default, rename = "supply")]
     supplies: Vec<SupplyTable>,
 }
@@ -151,6 +165,7 @@ struct PlanTable {
     wake_hold: Option<Span>,
     wake_surplus: Option<Current>,
     off_min: Option<Span>,
+    relief_max: Option<Span>,
     chance_wanted: Option<Soc>,
     #[serde(default)]
     worth: WorthTable,
@@ -178,7 +193,7 @@ pub(super) struct SupplyTable {
 
 /// A duration as a person writes it: `"90 s"`, `"10 min"`, `"1h 30m"`.
 #[derive(Debug, Clone, Copy)]
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -200,7 +215,11 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         None => given.places.clone(),
     };
     let plaintext = table.plaintext;
-    let settings = settings(&table, &given, &Prover { file, text })?;
+    let prover = Prover { file, text };
+    let (haproxy_socket, balancer) =
+        table.balancer.as_ref().map(|table| balancer(table, &prover)).transpose()?.unzip();
+    let (docker_socket, orchestrator) = orchestrator(&table.orchestrator, &prover)?.unzip();
+    let settings = Settings { balancer, orchestrator, ..settings(&table, &given, &prover)? };
     let listen = match given.listen.or(table.listen) {
         Some(listen) => listen,
         None => default_listen(),
@@ -217,6 +236,8 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
             .or_else(|| table.socket.filter(|_| given.data.is_none()))
             .unwrap_or_else(|| in_file.map_or(places.socket, |places| places.socket)),
         journal_rows_max: table.journal.rows_max,
+        haproxy_socket,
+        docker_socket,
         settings,
     })
 }
@@ -245,6 +266,8 @@ fn settings(table: &File, given: &Given, prove: &Prover<'_>) -> Result<Settings,
     prove.span("orders.valid_for", order_valid, &minutes(1, 24 * 60))?;
     let hello_timeout = span(links.hello_timeout, defaults.hello_timeout);
     prove.span("links.hello_timeout", hello_timeout, &(Duration::from_secs(1)..=Duration::from_mins(5)))?;
+    let relief_max = span(table.plan.relief_max, defaults.relief_max);
+    prove.span("plan.relief_max", relief_max, &(Duration::ZERO..=Duration::from_mins(10)))?;
     Ok(Settings {
         host: table.node.clone().or_else(|| given.host.clone()),
         links_max: max as usize,
@@ -252,13 +275,14 @@ fn settings(table: &File, given: &Given, prove: &Prover<'_>) -> Result<Settings,
         late_after,
         lost_after,
         order_valid,
+        relief_max,
         plan: plan(&table.plan, prove)?,
         supplies: supplies(&table.supplies, prove)?,
         ..defaults
     })
 }
 
-fn span(written: Option<Span>, default: Duration) -> Duration {
+pub(super) fn span(written: Option<Span>, default: Duration) -> Duration {
     written.map_or(default, |span| span.0)
 }
 
@@ -375,7 +399,7 @@ impl Prover<'_> {
         Err(self.out_of_range(key, &found, range.start(), range.end()))
     }
 
-    fn span(
+    pub(super) fn span(
         &self,
         key: &'static str,
         found: Duration,
@@ -391,6 +415,11 @@ impl Prover<'_> {
     /// Points of state of charge: none, or up to ten.
     fn points(&self, key: &'static str, found: f64) -> Result<(), ConfigError> {
         if (0.0..=10.0).contains(&found) { Ok(()) } else { Err(self.out_of_range(key, &found, &0, &10)) }
+    }
+
+    /// What is wrong with the balancer's part.
+    pub(super) fn balancer(&self, key: &'static str, why: String) -> ConfigError {
+        ConfigError::Balancer { file: self.file.to_owned(), key, why }
     }
 
     /// What is wrong with a supply's site, at a place in the text.

@@ -6,6 +6,7 @@
 
 mod file;
 mod site;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,10 @@ pub struct Config {
     pub socket: PathBuf,
     /// The most records the journal keeps.
     pub journal_rows_max: u32,
+    /// HAProxy's runtime socket, if it is driven.
+    pub haproxy_socket: Option<PathBuf>,
+    /// Docker's socket, if its Swarm is driven.
+    pub docker_socket: Option<PathBuf>,
     /// What the core goes by.
     pub settings: Settings,
 }

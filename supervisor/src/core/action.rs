@@ -5,14 +5,17 @@ use protocol::{NodeName, SupplyName, Term};
 use serde::{Deserialize, Serialize};
 
 use super::address::AddressAction;
+use super::balancer;
 use super::budget::KeptBudget;
 use super::event::LinkId;
 use super::journal::Record;
+use super::orchestrator;
 
 /// Something is to be done. `io` begins actions in the order in which they are listed.
 ///
-/// None has an outcome of its own: a message that could not be sent ends its link (`LinkEvent::Closed`), a record
-/// that could not be written changes the journal's state (`Event::Journal`).
+/// What is asked of the balancer or the orchestrator ends as one event. The others have no outcome of their own: a message
+/// that could not be sent ends its link (`LinkEvent::Closed`), a record that could not be written changes the journal's
+/// state (`Event::Journal`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Send a message on a link.
@@ -44,6 +47,10 @@ pub enum Action {
     Keep(Box<KeptBudget>),
     /// Something about the address.
     Address(AddressAction),
+    /// Look at HAProxy, or tell it something. Ends as one `Event::Balancer`.
+    Balancer(balancer::Action),
+    /// Look at Swarm, or tell it something. Ends as one `Event::Orchestrator`.
+    Orchestrator(orchestrator::Action),
 }
 
 /// What is remembered of a node over a restart of the supervisor.

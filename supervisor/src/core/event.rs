@@ -8,7 +8,9 @@ use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
 
 use super::address::AddressEvent;
+use super::balancer;
 use super::forecast::WallClock;
+use super::orchestrator;
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,10 @@ pub enum Event {
     Journal(JournalState),
     /// The address came, went, or was looked at.
     Address(AddressEvent),
+    /// HAProxy answered.
+    Balancer(balancer::Event),
+    /// Swarm answered, or stirred.
+    Orchestrator(orchestrator::Event),
 }
 
 /// One connection of an agent: numbered by `io` from 1, never used twice.

@@ -13,6 +13,8 @@ use super::address::Standby;
 use super::event::LinkEnd;
 use super::liveness::Liveness;
 use super::safety::Veto;
+use super::witness::Testimony;
+use super::{balancer, orchestrator};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,6 +179,32 @@ pub enum What {
         /// Its state of charge, lower bound.
         soc: Soc,
     },
+    /// HAProxy: what it said, what it is told.
+    Balancer {
+        /// What.
+        note: balancer::Note,
+    },
+    /// Swarm: what it said, what it is told.
+    Orchestrator {
+        /// What.
+        note: orchestrator::Note,
+    },
+    /// A node is to drain: it is relieved of traffic and work first.
+    Relieving,
+    /// A node that drains, or is about to, has nothing left to do, or no more time.
+    Relieved {
+        /// After this long.
+        after: Seconds,
+        /// Something is left there, but there is no more time.
+        timed_out: bool,
+    },
+    /// A node's host is gone, by several witnesses.
+    HostLost {
+        /// Who found nobody there.
+        by: Testimony,
+    },
+    /// A node that was lost is heard again.
+    HostFound,
     /// The journal cannot be written.
     JournalFailing {
         /// In the words of who refused.
@@ -237,6 +265,15 @@ impl fmt::Display for What {
                 f.write_str("state unknown: nobody is ordered to spend more")
             }
             Self::SupplyKnown { source, soc } => write!(f, "SoC {soc} (lower bound), measured by {source}"),
+            Self::Balancer { note } => note.fmt(f),
+            Self::Orchestrator { note } => note.fmt(f),
+            Self::Relieving => f.write_str("is to drain: traffic and work leave it first"),
+            Self::Relieved { after, timed_out: false } => write!(f, "relieved after {after}"),
+            Self::Relieved { after, timed_out: true } => {
+                write!(f, "not relieved after {after}: there is no more time")
+            }
+            Self::HostLost { by } => write!(f, "lost: {by}"),
+            Self::HostFound => f.write_str("heard again"),
             Self::JournalFailing { why } => write!(f, "the journal cannot be written: {why}"),
             Self::JournalWorking => f.write_str("the journal is written again"),
         }

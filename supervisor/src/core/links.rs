@@ -34,6 +34,13 @@ pub(super) struct Link {
     node: Option<NodeName>,
 }
 
+impl Link {
+    /// Where it comes from.
+    pub(super) fn peer(&self) -> &str {
+        &self.peer
+    }
+}
+
 /// All links that are open and were not refused.
 pub(super) type Links = BTreeMap<LinkId, Link>;
 

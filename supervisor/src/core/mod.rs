@@ -7,6 +7,7 @@
 
 mod fleet;
 mod links;
+mod member;
 mod missing;
 mod notes;
 mod orders;
@@ -14,18 +15,23 @@ mod pace;
 mod planner;
 mod relay;
 mod relays;
+mod relief;
+mod steering;
 mod supply;
 
 pub mod action;
 pub mod address;
+pub mod balancer;
 pub mod budget;
 pub mod event;
 pub mod forecast;
 pub mod journal;
 pub mod liveness;
+pub mod orchestrator;
 pub mod safety;
 pub mod settings;
 pub mod view;
+pub mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -46,14 +52,18 @@ pub use settings::Settings;
 pub use view::FleetView;
 
 use address::Seat;
+use balancer::Balancer;
 use budget::{Around, Budgets};
 use fleet::Fleet;
 use links::Links;
 use notes::{Notes, of_node};
+use orchestrator::Orchestrator;
 use orders::{Orders, Sent};
 use pace::{Paces, Recovery, Waking};
 use planner::{Change, Crossings, Scene, Step};
 use relay::Relay;
+use relief::Reliefs;
+use witness::Witnesses;
 
 /// With nothing to do, the supervisor looks around this often: every time-out it keeps is longer.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -75,6 +85,10 @@ pub struct Supervisor {
     relay: Relay,
     /// When a power switch was last asked about or set.
     relays_driven: Option<Uptime>,
+    balancer: Option<Balancer>,
+    orchestrator: Option<Orchestrator>,
+    reliefs: Reliefs,
+    witnesses: Witnesses,
     notes: Notes,
     journal: JournalState,
     recent: VecDeque<Record>,
@@ -107,6 +121,8 @@ impl Supervisor {
             }
         }
         let budgets = Budgets::new(&settings, kept.budgets);
+        let balancer = settings.balancer.clone().map(Balancer::new);
+        let orchestrator = settings.orchestrator.clone().map(Orchestrator::new);
         // A standby takes a new term when it begins to lead.
         let first_term = match settings.address {
             AddressKind::Standalone => kept.term.next(),
@@ -123,6 +139,10 @@ impl Supervisor {
             budgets,
             relay: Relay::default(),
             relays_driven: None,
+            balancer,
+            orchestrator,
+            reliefs: Reliefs::default(),
+            witnesses: Witnesses::default(),
             notes,
             journal: JournalState::default(),
             recent: VecDeque::new(),
@@ -159,6 +179,8 @@ impl Supervisor {
             Event::Link { link, event } => self.on_link(now, link, event, actions),
             Event::Journal(state) => self.on_journal(now, state, actions),
             Event::Address(event) => self.on_address(now, &event, actions),
+            Event::Balancer(event) => self.on_balancer(now, event, actions),
+            Event::Orchestrator(event) => self.on_orchestrator(now, event, actions),
         }
         if first && !self.leads() {
             self.say_standby(now, actions);
@@ -167,8 +189,9 @@ impl Supervisor {
 
     /// When `Event::Tick` is wanted, at the latest; `None` before the first event.
     pub fn next_wake(&self) -> Option<Uptime> {
-        let look = self.looked.map(|looked| looked + LOOK_INTERVAL)?;
-        Some(self.seat.next_wake().map_or(look, |wake| wake.min(look)))
+        let looked = self.looked?;
+        let wakes = [Some(looked + LOOK_INTERVAL), self.seat.next_wake(), self.steering_wake(looked)];
+        wakes.into_iter().flatten().min()
     }
 
     fn raise_term(&mut self, now: Uptime, to: Term, actions: &mut Vec<Action>) {
@@ -286,6 +309,7 @@ impl Supervisor {
             actions.push(Action::Keep(Box::new(kept)));
         }
         self.plan(now, actions);
+        self.steer(now, actions);
         if self.leads() {
             self.drive_relays(now, actions);
             self.say_orders(now, None, actions);
@@ -316,7 +340,9 @@ impl Supervisor {
             for step in choice {
                 match safety::check(self.scene(now), &step) {
                     Ok(()) => {
-                        self.take(now, &step, &mut plan, actions);
+                        if self.relieve(now, &step, actions) {
+                            self.take(now, &step, &mut plan, actions);
+                        }
                         break;
                     }
                     Err(veto) => self.veto(now, &step, veto, actions),

@@ -8,8 +8,10 @@ use protocol::{Charge, Current, Energy, NodeName, Soc, Stage, SupplyName, Voltag
 use serde::{Deserialize, Serialize};
 
 use super::address::AddressKind;
+use super::balancer::BalancerSettings;
 use super::forecast::inference::HoldPoints;
 use super::forecast::{Chance, Site};
+use super::orchestrator::OrchestratorSettings;
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,12 @@ pub struct Settings {
     pub host: Option<NodeName>,
     /// How it is decided who leads.
     pub address: AddressKind,
+    /// The HAProxy of this host, if it is to be driven.
+    pub balancer: Option<BalancerSettings>,
+    /// The Swarm of this host, if it is to be driven.
+    pub orchestrator: Option<OrchestratorSettings>,
+    /// A node that is to drain is relieved of traffic and work first, within this.
+    pub relief_max: Duration,
     /// The most links at one time; more are refused.
     pub links_max: usize,
     /// The most nodes; a hello of another one is refused. Bounds what strangers can make us remember.
@@ -41,6 +49,9 @@ impl Default for Settings {
         Self {
             host: None,
             address: AddressKind::default(),
+            balancer: None,
+            orchestrator: None,
+            relief_max: Duration::from_mins(1),
             links_max: 128,
             nodes_max: 256,
             hello_timeout: Duration::from_secs(10),

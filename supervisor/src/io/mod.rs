@@ -5,11 +5,14 @@
 #![expect(clippy::disallowed_methods, reason = "clocks, files, tasks and threads are what io is for")]
 
 pub mod ask;
+mod balancer;
 mod clock;
 pub mod journal;
 mod links;
 mod notify;
 pub mod operator;
+mod orchestrator;
 pub mod run;
+mod steering;
 
 pub use clock::{Clock, Timestamp};

@@ -14,6 +14,7 @@ use super::journal::{Journal, OpenError};
 use super::links::{self, FromLinks, Outbox};
 use super::notify;
 use super::operator::{self, Question, SocketError, Status};
+use super::steering::Steering;
 use crate::config::Config;
 use crate::core::{
     Action, AddressAction, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
@@ -67,11 +68,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (questions, asked) = mpsc::channel(1);
     let connections_max = config.settings.links_max + LINGERING_MAX;
     let reader = journal.reader();
+    let (steering, steered) = Steering::start(config.haproxy_socket, config.docker_socket);
     let mut world = World {
         clock: Clock::start(),
         core: Supervisor::resume(config.settings, kept),
         outbox: Outbox::default(),
         journal,
+        steering,
         listen,
         actions: Vec::new(),
     };
@@ -83,7 +86,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let answering = tokio::spawn(operator::serve(socket, questions, reader));
     tracing::info!("listening on {}, operators on {}", world.listen, config.socket.display());
     notify::ready(&format!("listening on {}", world.listen));
-    let journal = world.turn(from_links, asked, journal_states, signals).await;
+    let journal = world.turn(from_links, steered, asked, journal_states, signals).await;
     notify::stopping();
     accepting.abort();
     answering.abort();
@@ -124,6 +127,7 @@ struct World {
     core: Supervisor,
     outbox: Outbox,
     journal: Journal,
+    steering: Steering,
     listen: String,
     actions: Vec<Action>,
 }
@@ -132,6 +136,7 @@ impl World {
     async fn turn(
         mut self,
         mut from_links: mpsc::Receiver<FromLinks>,
+        mut steered: mpsc::Receiver<Event>,
         mut asked: mpsc::Receiver<Question>,
         mut journal_states: mpsc::UnboundedReceiver<JournalState>,
         mut signals: Signals,
@@ -150,6 +155,7 @@ impl World {
                 () = signals.any() => return self.journal,
                 Some(state) = journal_states.recv() => self.happen(Event::Journal(state)),
                 Some(question) = asked.recv() => self.answer(question),
+                Some(event) = steered.recv() => self.happen(event),
                 Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
                 _ = clock.tick() => self.happen(Event::Clock(Timestamp::now().wall_clock())),
                 () = sleep_until(Instant::now() + wait) => self.happen(Event::Tick),
@@ -217,6 +223,8 @@ impl World {
             Action::SaveTerm(term) => self.journal.save_term(term),
             Action::Keep(budget) => self.journal.keep(budget),
             Action::Address(AddressAction::Restart) => {}
+            Action::Balancer(action) => self.steering.balance(action),
+            Action::Orchestrator(action) => self.steering.orchestrate(action),
         }
         None
     }

@@ -110,8 +110,8 @@ impl Twin {
                 self.kept.nodes.push(node);
             }
             Action::SaveTerm(term) => self.kept.term = term,
-            // The twin has one supervisor, and no address.
-            Action::Address(_) => {}
+            // The twin has one supervisor, and no address, balancer or orchestrator.
+            Action::Address(_) | Action::Balancer(_) | Action::Orchestrator(_) => {}
             Action::Keep(budget) => {
                 self.kept.budgets.retain(|kept| kept.supply != budget.supply);
                 self.kept.budgets.push(*budget);

@@ -144,7 +144,11 @@ impl Site {
                 }
                 Action::Record(record) => self.records.push(record.clone()),
                 Action::Keep(kept) => self.kept = Some((**kept).clone()),
-                Action::Remember(_) | Action::SaveTerm(_) | Action::Address(_) => {}
+                Action::Remember(_)
+                | Action::SaveTerm(_)
+                | Action::Address(_)
+                | Action::Balancer(_)
+                | Action::Orchestrator(_) => {}
             }
         }
         actions

@@ -12,7 +12,9 @@ fn switches(site: &Site) -> Vec<(Uptime, SwitchOrder, String)> {
         site.agents.values().find(|agent| agent.link == Some(link)).map(|agent| agent.hello.node.to_string())
     };
     let switch = |(at, link, message): &(Uptime, crate::core::LinkId, SupervisorMessage)| match message {
-        SupervisorMessage::Switch(order) if order.on => Some((*at, order.clone(), owner(*link).unwrap_or_default())),
+        SupervisorMessage::Switch(order) if order.on => {
+            Some((*at, order.clone(), owner(*link).unwrap_or_default()))
+        }
         _ => None,
     };
     site.sent.iter().filter_map(switch).collect()

@@ -1,0 +1,418 @@
+//! The balancer: HAProxy's servers as the energy has them.
+//!
+//! It looks at HAProxy now and then, and often while something is under way; compares what it sees with what is wanted
+//! ([`wanted`]); and says the difference. So it does not matter how things came to be: a restart of HAProxy, or of this
+//! program, or a person's hand is just another state to steer from. Only the backends that the config names are touched, and
+//! in them only nodes' own servers.
+//!
+//! It runs whether this supervisor leads or not: the address may move to this host, and then its HAProxy must know already.
+
+pub mod seen;
+pub mod settings;
+pub mod wanted;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use protocol::{NodeName, SupplyName, Uptime};
+use serde::{Deserialize, Serialize};
+
+pub use seen::{Action, Event};
+pub use settings::{BackendSettings, BalancerSettings, Work};
+
+use super::member::Member;
+use seen::{Admission, Command, LastCheck, Process, Refused, Seen, ServerKey, Trouble};
+use wanted::{Tasks, View, Wanted, Why};
+use weights::Weights;
+
+/// Between two looks while nothing is under way: as long as it takes at most to learn of a restart or a dead host.
+const LOOK_SLOW: Duration = Duration::from_millis(500);
+/// ... and while something is: a drain, a check that fails, a server that is to become ready.
+const LOOK_FAST: Duration = Duration::from_millis(100);
+/// While HAProxy does not answer.
+const LOOK_SILENT: Duration = Duration::from_secs(1);
+/// `io` ends every action sooner than this; should it not, the balancer goes on.
+const ACTION_MAX: Duration = Duration::from_secs(15);
+/// What HAProxy refused is not said again for so long, unless it was restarted.
+const REFUSED_AGAIN: Duration = Duration::from_secs(30);
+
+/// What is worth a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "balancer")]
+pub enum Note {
+    /// HAProxy answers.
+    Answers {
+        /// Its version.
+        version: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// It does not answer (any more), or not so that it can be gone by.
+    Silent {
+        /// Why.
+        why: Trouble,
+    },
+    /// Another process answers: it is told everything anew.
+    Restarted {
+        /// The process before.
+        before: u32,
+        /// The process now.
+        pid: u32,
+    },
+    /// A backend that the config names is not there.
+    NoBackend {
+        /// Its name.
+        backend: String,
+    },
+    /// It refused what it was told.
+    Refused {
+        /// About which server.
+        server: ServerKey,
+        /// Its words.
+        why: String,
+    },
+    /// A server is wanted so from here on.
+    Server {
+        /// Which.
+        server: ServerKey,
+        /// How.
+        to: Admission,
+        /// Why.
+        why: Why,
+    },
+    /// The shares moved.
+    Weights {
+        /// The weight of each supply's nodes.
+        weights: BTreeMap<SupplyName, u16>,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answers { version, pid } => write!(f, "HAProxy {version} answers (process {pid})"),
+            Self::Silent { why } => write!(f, "HAProxy: {why}"),
+            Self::Restarted { before, pid } => {
+                write!(f, "HAProxy was restarted (process {before}, now {pid}): it is told everything anew")
+            }
+            Self::NoBackend { backend } => write!(f, "HAProxy has no backend {backend:?}"),
+            Self::Refused { server, why } => write!(f, "HAProxy refused about {server}: {why}"),
+            Self::Server { server, to, why } => write!(f, "server {server}: {to}: {why}"),
+            Self::Weights { weights } => {
+                f.write_str("shares:")?;
+                weights.iter().try_for_each(|(supply, weight)| write!(f, " {supply} {weight}"))
+            }
+        }
+    }
+}
+
+/// What a look came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) action: Option<Action>,
+    pub(crate) notes: Vec<(Option<NodeName>, Note)>,
+}
+
+/// The balancer's state.
+#[derive(Debug)]
+pub(crate) struct Balancer {
+    settings: BalancerSettings,
+    /// What HAProxy showed last.
+    seen: Option<Seen>,
+    /// It was told something since: what it shows is to be looked at before it is told more.
+    told_since: bool,
+    process: Option<Process>,
+    looked: Option<Uptime>,
+    /// What was asked and has not ended.
+    asked: Option<Uptime>,
+    /// Why it does not answer.
+    silent: Option<Trouble>,
+    weights: Weights,
+    /// How each server is wanted, as was recorded.
+    told: BTreeMap<ServerKey, (NodeName, Admission, Why)>,
+    missing: BTreeSet<String>,
+    /// Since when a node does not run a backend's work.
+    absent: BTreeMap<ServerKey, Uptime>,
+    /// Since when a leaving node's servers are all out of service.
+    drained: BTreeMap<NodeName, Uptime>,
+    /// Leaving nodes whose servers have nothing to end.
+    quiet: BTreeSet<NodeName>,
+    /// Since when a leaving node is spared, because nobody else in a backend serves.
+    spared: BTreeMap<NodeName, Uptime>,
+    refused: Vec<(Command, Uptime)>,
+    /// Something is under way.
+    busy: bool,
+}
+
+impl Balancer {
+    pub(crate) fn new(settings: BalancerSettings) -> Self {
+        Self {
+            settings,
+            seen: None,
+            told_since: false,
+            process: None,
+            looked: None,
+            asked: None,
+            silent: None,
+            weights: Weights::default(),
+            told: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            absent: BTreeMap::new(),
+            drained: BTreeMap::new(),
+            quiet: BTreeSet::new(),
+            spared: BTreeMap::new(),
+            refused: Vec::new(),
+            busy: false,
+        }
+    }
+
+    /// When it is to be looked at again.
+    pub(crate) fn next_wake(&self) -> Option<Uptime> {
+        if let Some(asked) = self.asked {
+            return Some(asked + ACTION_MAX);
+        }
+        Some(self.looked? + self.pause())
+    }
+
+    fn pause(&self) -> Duration {
+        match (&self.silent, self.busy) {
+            (Some(_), _) => LOOK_SILENT,
+            (None, true) => LOOK_FAST,
+            (None, false) => LOOK_SLOW,
+        }
+    }
+
+    /// Takes what happened.
+    pub(crate) fn take(&mut self, now: Uptime, event: Event, notes: &mut Vec<(Option<NodeName>, Note)>) {
+        self.asked = None;
+        match event {
+            Event::Seen(seen) => self.on_seen(now, *seen, notes),
+            Event::Done(refused) => {
+                for Refused { command, why } in refused {
+                    notes.push((None, Note::Refused { server: command.server.clone(), why }));
+                    self.refused.push((command, now));
+                }
+                // What it is like now shows in a look, at once.
+                self.looked = None;
+            }
+            Event::Silent(why) => {
+                self.looked = Some(now);
+                self.seen = None;
+                if self.silent.as_ref() != Some(&why) {
+                    notes.push((None, Note::Silent { why: why.clone() }));
+                    self.silent = Some(why);
+                }
+            }
+        }
+    }
+
+    fn on_seen(&mut self, now: Uptime, seen: Seen, notes: &mut Vec<(Option<NodeName>, Note)>) {
+        let process = seen.process.clone();
+        let other = |before: &Process| {
+            before.pid != process.pid || process.uptime + Duration::from_secs(1) < before.uptime
+        };
+        match &self.process {
+            Some(before) if other(before) => {
+                notes.push((None, Note::Restarted { before: before.pid, pid: process.pid }));
+                self.refused.clear();
+                self.drained.clear();
+            }
+            before => {
+                if before.is_none() || self.silent.is_some() {
+                    let (version, pid) = (process.version.clone(), process.pid);
+                    notes.push((None, Note::Answers { version, pid }));
+                }
+            }
+        }
+        self.silent = None;
+        self.process = Some(process);
+        for backend in &seen.missing {
+            if self.missing.insert(backend.clone()) {
+                notes.push((None, Note::NoBackend { backend: backend.clone() }));
+            }
+        }
+        self.missing.retain(|backend| seen.missing.contains(backend));
+        self.refused.retain(|(_, at)| now.since(*at) < REFUSED_AGAIN);
+        self.seen = Some(seen);
+        self.told_since = false;
+        self.looked = Some(now);
+    }
+
+    /// Compares what HAProxy shows with what is wanted.
+    pub(crate) fn look(&mut self, now: Uptime, members: &[Member], tasks: &Tasks) -> Outcome {
+        let mut outcome = Outcome::default();
+        if self.asked.is_some_and(|asked| now.since(asked) < ACTION_MAX) {
+            return outcome;
+        }
+        let commands = match self.seen.take() {
+            Some(seen) if !self.told_since => {
+                let commands = self.steer(now, members, tasks, &seen, &mut outcome.notes);
+                self.seen = Some(seen);
+                commands
+            }
+            seen => {
+                self.seen = seen;
+                Vec::new()
+            }
+        };
+        if !commands.is_empty() {
+            self.told_since = true;
+            outcome.action = Some(Action::Do(commands));
+        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause()) {
+            let backends = self.settings.backends.iter().map(|backend| backend.name.clone());
+            outcome.action = Some(Action::Look(backends.collect()));
+        }
+        if outcome.action.is_some() {
+            self.asked = Some(now);
+        }
+        outcome
+    }
+
+    fn steer(
+        &mut self,
+        now: Uptime,
+        members: &[Member],
+        tasks: &Tasks,
+        seen: &Seen,
+        notes: &mut Vec<(Option<NodeName>, Note)>,
+    ) -> Vec<Command> {
+        if self.weights.follow(members) {
+            notes.push((None, Note::Weights { weights: self.weights.shown() }));
+        }
+        let absent = self.absent.iter().map(|(key, since)| (key.clone(), now.since(*since))).collect();
+        let Self { settings, weights, .. } = self;
+        let view = View { settings, members, weights, seen, tasks, absent: &absent };
+        let wanted = view.wanted();
+        let mut commands = view.commands(&wanted);
+        commands.retain(|command| !self.refused.iter().any(|(refused, _)| refused == command));
+        self.remember(now, &wanted, seen, notes);
+        self.follow_drains(now, members, &wanted, seen);
+        self.busy = !commands.is_empty() || self.is_under_way(&wanted, seen);
+        commands
+    }
+
+    /// What was recorded, and since when who does not serve.
+    fn remember(
+        &mut self,
+        now: Uptime,
+        wanted: &[Wanted],
+        seen: &Seen,
+        notes: &mut Vec<(Option<NodeName>, Note)>,
+    ) {
+        for one in wanted {
+            if one.why == Why::NotRunning {
+                self.absent.entry(one.key.clone()).or_insert(now);
+            } else {
+                self.absent.remove(&one.key);
+            }
+            let told = (one.node.clone(), one.admission, one.why);
+            let shown = one.exists || seen.servers.contains_key(&one.key);
+            if shown && self.told.get(&one.key) != Some(&told) {
+                let (to, why) = (one.admission, one.why);
+                notes.push((Some(one.node.clone()), Note::Server { server: one.key.clone(), to, why }));
+                self.told.insert(one.key.clone(), told);
+            }
+        }
+    }
+
+    /// Which leaving nodes' servers are out of service, and since when.
+    fn follow_drains(&mut self, now: Uptime, members: &[Member], wanted: &[Wanted], seen: &Seen) {
+        self.quiet.clear();
+        for Member { name, leaving, .. } in members {
+            let own = || wanted.iter().filter(|one| one.node == *name);
+            if *leaving && own().any(|one| one.why == Why::LastOne) {
+                self.spared.entry(name.clone()).or_insert(now);
+            } else {
+                self.spared.remove(name);
+            }
+            let (mut out, mut sessions) = (*leaving, 0);
+            for server in own().filter_map(|one| seen.servers.get(&one.key)) {
+                out &= server.admission != Admission::Ready;
+                sessions += server.sessions;
+            }
+            if !out {
+                self.drained.remove(name);
+                continue;
+            }
+            self.drained.entry(name.clone()).or_insert(now);
+            if sessions == 0 {
+                self.quiet.insert(name.clone());
+            }
+        }
+    }
+
+    fn is_under_way(&self, wanted: &[Wanted], seen: &Seen) -> bool {
+        self.drained.keys().any(|node| !self.quiet.contains(node))
+            || seen.servers.values().any(|server| server.check.last == LastCheck::TimedOut && server.up)
+            || wanted.iter().any(|one| {
+                seen.servers
+                    .get(&one.key)
+                    .is_some_and(|server| server.admission != one.admission && server.up)
+            })
+    }
+
+    /// Whether a leaving node has nothing more to serve: its sessions ended, or their time is over. One that is spared is
+    /// waited for no longer than a drain may last; and where HAProxy is silent, nobody can say.
+    pub(crate) fn is_idle(&self, node: &NodeName, now: Uptime, asked: Uptime) -> bool {
+        let over = |since: Uptime| now.since(since) >= self.settings.drain_max;
+        if self.silent.is_some() {
+            return over(asked);
+        }
+        if let Some(since) = self.spared.get(node) {
+            return over(*since);
+        }
+        self.drained.get(node).is_some_and(|since| self.quiet.contains(node) || over(*since))
+    }
+
+    /// Whether a node's server takes work in every backend of a Swarm service.
+    pub(crate) fn is_serving(&self, service: &str, node: &NodeName) -> bool {
+        let Some(seen) = &self.seen else { return false };
+        let of_service = |backend: &&BackendSettings| backend.work == Work::Service(service.to_owned());
+        self.settings.backends.iter().filter(of_service).all(|backend| {
+            seen.servers.iter().any(|(key, server)| {
+                key.backend == backend.name
+                    && is_of_node(&key.server, node)
+                    && server.up
+                    && server.admission == Admission::Ready
+            })
+        })
+    }
+
+    /// What HAProxy's checks say of a node's host; `None` where they say nothing.
+    pub(crate) fn sees(&self, node: &NodeName) -> Option<HostSeen> {
+        let seen = self.seen.as_ref()?;
+        let mut servers =
+            seen.servers.iter().filter(|(key, _)| is_of_node(&key.server, node)).map(|(_, server)| server);
+        let checked: Vec<_> = servers.by_ref().filter(|server| server.check.enabled).collect();
+        let timed_out = |up: bool| {
+            checked.iter().any(|server| server.check.last == LastCheck::TimedOut && server.up == up)
+        };
+        if checked.iter().any(|server| matches!(server.check.last, LastCheck::Passed | LastCheck::Failed)) {
+            Some(HostSeen::Answers)
+        } else if timed_out(false) {
+            Some(HostSeen::Silent)
+        } else {
+            timed_out(true).then_some(HostSeen::Doubtful)
+        }
+    }
+}
+
+fn is_of_node(server: &str, node: &NodeName) -> bool {
+    server.strip_prefix("heliostat-").unwrap_or(server) == node.as_str()
+}
+
+/// What HAProxy's checks say of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostSeen {
+    /// Somebody answers there.
+    Answers,
+    /// A check found nobody, and the next ones will tell.
+    Doubtful,
+    /// Nobody answers: down by time-outs.
+    Silent,
+}

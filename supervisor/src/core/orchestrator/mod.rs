@@ -1,0 +1,410 @@
+//! The orchestrator: Docker Swarm's tasks where the energy is.
+//!
+//! It looks at Swarm, lays it over the fleet ([`picture`]), and says what differs from what is wanted, about the versions it
+//! saw: who is overtaken by another hand looks again and decides again. Only the supervisor that leads says anything, and only
+//! about nodes that are ours. What it changed is written on the objects themselves ([`labels`]), so that the next leader, or
+//! the next life of this one, can undo it, and undoes nothing of a person's.
+//!
+//! In one look, in this order: pauses and node labels ([`nodes`]); replacements ([`surge`]); drains of who is free to go, and
+//! with them the end of their replacements' surge; replicas between their bounds ([`replicas`]); roles ([`managers`]).
+
+mod labels;
+mod managers;
+mod nodes;
+mod picture;
+mod replicas;
+pub mod seen;
+pub mod settings;
+mod surge;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use protocol::{NodeName, Uptime};
+use serde::{Deserialize, Serialize};
+
+pub use seen::{Action, Event};
+pub use settings::OrchestratorSettings;
+
+use super::balancer::wanted::Tasks;
+use super::member::{Member, Presence};
+use managers::Since;
+pub(crate) use picture::Around;
+use picture::{Fate, Picture};
+use seen::{Change, Edit, Seen, Trouble};
+
+/// Between two looks while nothing is under way; the engine's events come between.
+const LOOK_SLOW: Duration = Duration::from_secs(5);
+/// ... and while something is.
+const LOOK_FAST: Duration = Duration::from_millis(150);
+/// While the engine does not answer, or may not.
+const LOOK_SILENT: Duration = Duration::from_secs(3);
+/// `io` ends every action sooner than this; should it not, the orchestrator goes on.
+const ACTION_MAX: Duration = Duration::from_secs(40);
+/// A node that Swarm calls down for so long though its agent and its engine answer does not come back by itself: a node that
+/// starts takes up to 13 s.
+const STUCK: Duration = Duration::from_secs(20);
+/// A stuck node's engine is not restarted more often than this.
+const HEAL_AGAIN: Duration = Duration::from_mins(5);
+
+/// What is worth a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "orchestrator")]
+pub enum Note {
+    /// Swarm answers.
+    Answers {
+        /// How many nodes it has.
+        nodes: usize,
+        /// How many of them are ours.
+        ours: usize,
+    },
+    /// It does not answer, or cannot change anything.
+    Silent {
+        /// Why.
+        why: Trouble,
+    },
+    /// A node's availability, role or labels are changed.
+    Node {
+        /// Whether it takes tasks.
+        availability: Option<seen::Availability>,
+        /// Whether it is a manager.
+        manager: Option<bool>,
+    },
+    /// A service's replicas are changed.
+    Replicas {
+        /// The service.
+        service: String,
+        /// How many there were.
+        from: u64,
+        /// How many there are to be.
+        to: u64,
+    },
+    /// A change was refused.
+    Refused {
+        /// Why.
+        why: Trouble,
+    },
+    /// Swarm calls a node down though its agent and its engine answer: its engine is restarted.
+    Stuck {
+        /// Whether its agent can do that.
+        told: bool,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answers { nodes, ours } => write!(f, "Swarm answers: {nodes} nodes, {ours} of them with an agent"),
+            Self::Silent { why } => write!(f, "Swarm: {why}"),
+            Self::Node { availability, manager } => {
+                f.write_str("Swarm:")?;
+                if let Some(availability) = availability {
+                    write!(f, " availability {availability}")?;
+                }
+                manager.map_or(Ok(()), |manager| f.write_str(if manager { " promoted" } else { " demoted" }))
+            }
+            Self::Replicas { service, from, to } => write!(f, "service {service}: {from} -> {to} replicas"),
+            Self::Refused { why } => write!(f, "Swarm refused a change: {why}"),
+            Self::Stuck { told: true } => {
+                f.write_str("Swarm calls it down though it answers: its agent is to restart Docker")
+            }
+            Self::Stuck { told: false } => f.write_str(
+                "Swarm calls it down though it answers: restart Docker there (its agent may not: see restart_engine)",
+            ),
+        }
+    }
+}
+
+/// What a look came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) action: Option<Action>,
+    pub(crate) notes: Vec<(Option<NodeName>, Note)>,
+    /// Nodes whose engine is to be restarted.
+    pub(crate) stuck: Vec<NodeName>,
+}
+
+/// The orchestrator's state.
+#[derive(Debug)]
+pub(crate) struct Orchestrator {
+    settings: OrchestratorSettings,
+    seen: Option<Seen>,
+    /// It was told something since: what it shows is to be looked at before it is told more.
+    told_since: bool,
+    looked: Option<Uptime>,
+    asked: Option<Uptime>,
+    silent: Option<Trouble>,
+    /// Something changed: look soon.
+    stirred: bool,
+    since: Since,
+    /// Since when a node is called down though it answers, and when it was last healed.
+    stuck: BTreeMap<NodeName, Uptime>,
+    healed: BTreeMap<NodeName, Uptime>,
+    balanced: Option<Uptime>,
+    /// Nodes that nothing of Swarm's holds.
+    free: BTreeSet<NodeName>,
+    busy: bool,
+}
+
+impl Orchestrator {
+    pub(crate) fn new(settings: OrchestratorSettings) -> Self {
+        Self {
+            settings,
+            seen: None,
+            told_since: false,
+            looked: None,
+            asked: None,
+            silent: None,
+            stirred: false,
+            since: Since::default(),
+            stuck: BTreeMap::new(),
+            healed: BTreeMap::new(),
+            balanced: None,
+            free: BTreeSet::new(),
+            busy: false,
+        }
+    }
+
+    /// When it is to be looked at again.
+    pub(crate) fn next_wake(&self) -> Option<Uptime> {
+        if let Some(asked) = self.asked {
+            return Some(asked + ACTION_MAX);
+        }
+        Some(self.looked? + self.pause())
+    }
+
+    fn pause(&self) -> Duration {
+        match (&self.silent, self.busy || self.stirred) {
+            (Some(_), _) => LOOK_SILENT,
+            (None, true) => LOOK_FAST,
+            (None, false) => LOOK_SLOW,
+        }
+    }
+
+    /// Takes what happened.
+    pub(crate) fn take(
+        &mut self,
+        now: Uptime,
+        event: Event,
+        members: &[Member],
+        notes: &mut Vec<(Option<NodeName>, Note)>,
+    ) {
+        match event {
+            Event::Stirred => {
+                self.stirred = true;
+                return;
+            }
+            Event::Seen(seen) => {
+                if self.seen.is_none() || self.silent.is_some() {
+                    let nodes = seen.nodes.len();
+                    let named = |name: &str| members.iter().any(|member| member.name.as_str() == name);
+                    let ours = seen.nodes.values().filter(|node| named(&node.hostname)).count();
+                    notes.push((None, Note::Answers { nodes, ours }));
+                }
+                (self.silent, self.seen, self.told_since) = (None, Some(*seen), false);
+                self.looked = Some(now);
+            }
+            Event::Done { trouble, .. } => {
+                if let Some(why) = trouble.filter(|why| *why != Trouble::Stale) {
+                    notes.push((None, Note::Refused { why }));
+                    // Not again at once: what is wrong is not over in a moment.
+                    self.looked = Some(now);
+                } else {
+                    self.looked = None;
+                }
+            }
+            Event::Silent(why) => {
+                self.looked = Some(now);
+                if self.silent.as_ref() != Some(&why) {
+                    notes.push((None, Note::Silent { why: why.clone() }));
+                    self.silent = Some(why);
+                }
+            }
+        }
+        self.asked = None;
+    }
+
+    /// Compares what Swarm shows with what is wanted. `leads`: whether anything may be said.
+    pub(crate) fn look(
+        &mut self,
+        now: Uptime,
+        members: &[Member],
+        around: &dyn Around,
+        leads: bool,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        if self.asked.is_some_and(|asked| now.since(asked) < ACTION_MAX) {
+            return outcome;
+        }
+        let mut changes = Vec::new();
+        if let Some(seen) = self.seen.take() {
+            if !self.told_since && self.silent.is_none() {
+                changes = self.steer(now, &seen, members, around, leads, &mut outcome);
+            }
+            self.seen = Some(seen);
+        }
+        if !changes.is_empty() {
+            self.told_since = true;
+            outcome.action = Some(Action::Do(changes));
+        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause()) {
+            self.stirred = false;
+            outcome.action = Some(Action::Look);
+        }
+        if outcome.action.is_some() {
+            self.asked = Some(now);
+        }
+        outcome
+    }
+
+    fn steer(
+        &mut self,
+        now: Uptime,
+        seen: &Seen,
+        members: &[Member],
+        around: &dyn Around,
+        leads: bool,
+        outcome: &mut Outcome,
+    ) -> Vec<Change> {
+        let picture = Picture::new(seen, members, around);
+        self.since.follow(&picture, now);
+        self.follow_free(&picture);
+        let mut changes = Vec::new();
+        if leads {
+            changes = self.decide(&picture, now);
+            outcome.stuck = self.stuck(&picture, now);
+            outcome.notes.extend(changes.iter().filter_map(|change| note(seen, change)));
+        }
+        let moving = picture.ours().any(|(id, node, _)| match picture.fate(id) {
+            Fate::Leaves { free } => !free || managers::holds(&picture, id, node),
+            _ => false,
+        });
+        self.busy = leads && (!changes.is_empty() || moving || is_surging(seen));
+        changes
+    }
+
+    fn decide(&mut self, picture: &Picture<'_>, now: Uptime) -> Vec<Change> {
+        let nodes::Steps { before: mut changes, drains, drained } = nodes::steps(picture);
+        // A node that is gone cannot take its old tasks' replacements along: it is drained before they are asked for.
+        let lost = drained.iter().any(|id| matches!(picture.fate(id), Fate::Lost | Fate::Parked));
+        if lost {
+            changes.extend(drains);
+            surge::begin(picture, &mut changes);
+        } else {
+            surge::begin(picture, &mut changes);
+            changes.extend(drains);
+        }
+        surge::end(picture, &drained, &mut changes);
+        replicas::follow(picture, &mut changes);
+        if changes.is_empty() {
+            changes.extend(managers::next(picture, &self.since, now));
+        }
+        if changes.is_empty()
+            && let Some(change) = self.rebalance(picture, now)
+        {
+            changes.push(change);
+        }
+        changes
+    }
+
+    fn rebalance(&mut self, picture: &Picture<'_>, now: Uptime) -> Option<Change> {
+        let interval = self.settings.rebalance?;
+        if self.balanced.is_some_and(|at| now.since(at) < interval) {
+            return None;
+        }
+        let (id, service, surge) = replicas::crowded(picture)?;
+        self.balanced = Some(now);
+        let edit = Edit::Service { replicas: Some(surge.base + surge.extra) };
+        Some(surge::change(id, service, edit, labels::set(labels::SURGE, surge)))
+    }
+
+    /// Who has nothing left that Swarm would move.
+    fn follow_free(&mut self, picture: &Picture<'_>) {
+        let free = |(id, node, member): (&str, &seen::SwarmNode, &Member)| {
+            let person = node.availability != seen::Availability::Active && labels::held(node).is_none();
+            let drained = node.availability == seen::Availability::Drain;
+            let gone = (drained || person) && !managers::holds(picture, id, node);
+            gone.then(|| member.name.clone())
+        };
+        self.free = picture.ours().filter_map(free).collect();
+    }
+
+    /// Nodes that Swarm calls down though they answer, each once in a while.
+    fn stuck(&mut self, picture: &Picture<'_>, now: Uptime) -> Vec<NodeName> {
+        let is_stuck =
+            |node: &seen::SwarmNode, member: &Member| !node.ready && member.presence == Presence::Here;
+        let names: BTreeSet<NodeName> = picture
+            .ours()
+            .filter(|(_, node, member)| is_stuck(node, member))
+            .map(|(_, _, member)| member.name.clone())
+            .collect();
+        self.stuck.retain(|name, _| names.contains(name));
+        let mut due = Vec::new();
+        for name in names {
+            let since = *self.stuck.entry(name.clone()).or_insert(now);
+            let healed = self.healed.get(&name).is_some_and(|at| now.since(*at) < HEAL_AGAIN);
+            if now.since(since) >= STUCK && !healed {
+                self.healed.insert(name.clone(), now);
+                due.push(name);
+            }
+        }
+        due
+    }
+
+    /// Whether nothing of Swarm's is left to be moved from a node; so it is also where Swarm cannot be told anything.
+    pub(crate) fn is_free(&self, node: &NodeName) -> bool {
+        let Some(seen) = &self.seen else { return self.silent.is_some() };
+        let known = seen.nodes.values().any(|of_swarm| of_swarm.hostname == node.as_str());
+        self.silent.is_some() || !known || self.free.contains(node)
+    }
+
+    /// Whether Swarm calls a node down.
+    pub(crate) fn is_down(&self, node: &NodeName) -> bool {
+        self.seen.as_ref().is_some_and(|seen| {
+            self.silent.is_none()
+                && seen.nodes.values().any(|of_swarm| of_swarm.hostname == node.as_str() && !of_swarm.ready)
+        })
+    }
+
+    /// What runs where, as Swarm says.
+    pub(crate) fn tasks(&self) -> Tasks {
+        let mut tasks = Tasks::default();
+        let Some(seen) = &self.seen else { return tasks };
+        let named = |id: &String| seen.nodes.get(id)?.hostname.parse::<NodeName>().ok();
+        for node in seen.nodes.values() {
+            if let (Ok(name), Some(address)) = (node.hostname.parse(), node.address) {
+                tasks.addresses.insert(name, address);
+            }
+        }
+        for task in seen.tasks.iter().filter(|task| task.running) {
+            let name = task.node.as_ref().and_then(named);
+            if let (Some(service), Some(name)) = (seen.services.get(&task.service), name) {
+                tasks.running.insert((service.name.clone(), name));
+            }
+        }
+        tasks
+    }
+}
+
+fn is_surging(seen: &Seen) -> bool {
+    seen.services.values().any(|service| service.labels.contains_key(labels::SURGE))
+}
+
+/// What a change is to people; labels alone are no news.
+fn note(seen: &Seen, change: &Change) -> Option<(Option<NodeName>, Note)> {
+    match change.edit {
+        Edit::Node { availability: None, manager: None } | Edit::Service { replicas: None } => None,
+        Edit::Node { availability, manager } => {
+            let name = seen.nodes.get(&change.id)?.hostname.parse().ok()?;
+            Some((Some(name), Note::Node { availability, manager }))
+        }
+        Edit::Service { replicas: Some(to) } => {
+            let service = seen.services.get(&change.id)?;
+            let note = Note::Replicas { service: service.name.clone(), from: service.replicas?, to };
+            Some((None, note))
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! HAProxy's language, as its management guide documents it for 2.6 and later: chapters 9.1 (`show stat`) and 9.3
+//! (`show info`, `show servers state`, `set server`, `add server`, `del server`).
+//!
+//! Tables are read by the names of their columns, so that a later version may add some; a column that is missing, or a number
+//! that is none, makes the whole answer unreadable. Nothing is guessed.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::core::balancer::seen::{
+    Admission, Change, Check, Command, LastCheck, Process, Server, ServerKey, Trouble,
+};
+
+/// `show stat`'s number for servers.
+pub(super) const SERVERS: u8 = 4;
+
+// `srv_admin_state`: who wants a server out of service.
+const ADMIN_MAINT: u32 = 0x01 | 0x02 | 0x04 | 0x20 | 0x40;
+const ADMIN_DRAIN: u32 = 0x08 | 0x10;
+
+// `srv_check_state` and `srv_agent_state`: whether there is a check, and whether it is on.
+const CHECK_CONFIGURED: u32 = 0x02;
+const CHECK_ENABLED: u32 = 0x04;
+
+/// `srv_op_state`: 0 is stopped.
+const OP_STOPPED: u32 = 0;
+
+fn unreadable(command: &str, why: impl Display) -> Trouble {
+    Trouble::Unreadable { command: command.to_owned(), why: why.to_string() }
+}
+
+/// Reads `show info`.
+pub(super) fn process(text: &str) -> Result<Process, Trouble> {
+    const COMMAND: &str = "show info";
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            .map(str::trim)
+            .ok_or_else(|| unreadable(COMMAND, format_args!("no {key}")))
+    };
+    let number =
+        |key: &str| value(key)?.parse().map_err(|_| unreadable(COMMAND, format_args!("{key} is no number")));
+    Ok(Process {
+        pid: number("Pid")?,
+        uptime: Duration::from_secs(number("Uptime_sec")?.into()),
+        version: value("Version")?.to_owned(),
+    })
+}
+
+/// Whether HAProxy says that it has no such backend.
+pub(super) fn is_missing(answer: &str) -> bool {
+    answer.trim() == "Can't find backend."
+}
+
+/// Whether the socket's level does not allow what was asked.
+pub(super) fn is_not_allowed(answer: &str) -> bool {
+    answer.trim_start().starts_with("Permission denied")
+}
+
+/// A table: a line of column names that begins with `#`, and a line for each row.
+struct Table<'a> {
+    command: &'static str,
+    columns: Vec<&'a str>,
+    rows: Vec<Vec<&'a str>>,
+}
+
+impl<'a> Table<'a> {
+    fn read(command: &'static str, text: &'a str, separator: char) -> Result<Self, Trouble> {
+        let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        let header = lines
+            .find_map(|line| line.strip_prefix('#'))
+            .ok_or_else(|| unreadable(command, "no line of column names"))?;
+        let columns: Vec<&str> = header.trim().split(separator).collect();
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(separator).collect()).collect();
+        if let Some(row) = rows.iter().find(|row| row.len() != columns.len()) {
+            let why = format_args!("a row of {} columns under {} names", row.len(), columns.len());
+            return Err(unreadable(command, why));
+        }
+        Ok(Self { command, columns, rows })
+    }
+
+    fn text(&self, row: &[&'a str], name: &str) -> Result<&'a str, Trouble> {
+        let place = self.columns.iter().position(|column| *column == name);
+        place
+            .and_then(|place| row.get(place).copied())
+            .ok_or_else(|| unreadable(self.command, format_args!("no column {name}")))
+    }
+
+    fn number<T: FromStr>(&self, row: &[&'a str], name: &str) -> Result<T, Trouble> {
+        let text = self.text(row, name)?;
+        text.parse().map_err(|_| unreadable(self.command, format_args!("{name} is {text:?}, no number")))
+    }
+}
+
+/// Reads `show servers state BACKEND` and `show stat BACKEND 4 -1` together.
+pub(super) fn servers(
+    backend: &str,
+    state: &str,
+    stat: &str,
+) -> Result<BTreeMap<ServerKey, Server>, Trouble> {
+    let state = Table::read("show servers state", state, ' ')?;
+    let stat = Table::read("show stat", stat, ',')?;
+    let mut counts = BTreeMap::new();
+    for row in &stat.rows {
+        if stat.text(row, "pxname")? == backend {
+            counts.insert(stat.text(row, "svname")?, row);
+        }
+    }
+    let mut servers = BTreeMap::new();
+    for row in &state.rows {
+        if state.text(row, "be_name")? != backend {
+            continue;
+        }
+        let name = state.text(row, "srv_name")?;
+        // One that was added or taken away between the two questions shows next time.
+        let Some(count) = counts.get(name) else { continue };
+        let key = ServerKey { backend: backend.to_owned(), server: name.to_owned() };
+        servers.insert(key, server(&state, row, &stat, count)?);
+    }
+    Ok(servers)
+}
+
+fn server(state: &Table<'_>, row: &[&str], stat: &Table<'_>, count: &[&str]) -> Result<Server, Trouble> {
+    let admin: u32 = state.number(row, "srv_admin_state")?;
+    let check: u32 = state.number(row, "srv_check_state")?;
+    let agent: u32 = state.number(row, "srv_agent_state")?;
+    let op: u32 = state.number(row, "srv_op_state")?;
+    let configured = check & CHECK_CONFIGURED != 0;
+    let last = last_check(stat.text(count, "check_status")?, stat.text(count, "last_chk")?);
+    Ok(Server {
+        address: state.text(row, "srv_addr")?.parse().ok(),
+        port: state.number(row, "srv_port")?,
+        admission: if admin & ADMIN_MAINT != 0 {
+            Admission::Maint
+        } else if admin & ADMIN_DRAIN != 0 {
+            Admission::Drain
+        } else {
+            Admission::Ready
+        },
+        up: op != OP_STOPPED,
+        check: Check { configured, enabled: check & CHECK_ENABLED != 0, last },
+        agent_off: agent & CHECK_CONFIGURED != 0 && agent & CHECK_ENABLED == 0,
+        weight: state.number(row, "srv_uweight")?,
+        sessions: stat.number(count, "scur")?,
+    })
+}
+
+/// `check_status`: `L4OK`, `L7OK`, `L4TOUT`, ...; with a star while the next one is under way. A host that has no neighbour's
+/// entry any more is refused by our own kernel, which is no answer of anybody's.
+fn last_check(status: &str, words: &str) -> LastCheck {
+    match status.trim_start_matches(['*', ' ']) {
+        "" | "INI" | "UNK" | "CHECKED" => LastCheck::None,
+        "L4OK" | "L6OK" | "L7OK" | "L7OKC" | "PROCOK" => LastCheck::Passed,
+        "L4TOUT" | "L6TOUT" | "L7TOUT" => LastCheck::TimedOut,
+        "L4CON" if ["No route", "unreachable", "timed out"].iter().any(|known| words.contains(known)) => {
+            LastCheck::TimedOut
+        }
+        _ => LastCheck::Failed,
+    }
+}
+
+/// The lines that carry a command out, in order.
+pub(super) fn lines(command: &Command) -> Vec<String> {
+    let server = &command.server;
+    match &command.change {
+        Change::Add { address, weight, check, agent_port } => {
+            let every = check.interval.as_millis();
+            let fast = (every / 2).max(1);
+            let (fall, rise) = (check.fall, check.rise);
+            let mut line = format!(
+                "add server {server} {address} weight {weight} check inter {every}ms fastinter {fast}ms \
+                 fall {fall} rise {rise} observe layer4 error-limit 3 on-error mark-down"
+            );
+            if let Some(port) = agent_port {
+                line += &format!(" agent-check agent-port {port} agent-inter {}ms", every.max(500));
+            }
+            vec![line]
+        }
+        Change::Address(address) => {
+            vec![format!("set server {server} addr {} port {}", address.ip(), address.port())]
+        }
+        Change::Weight(weight) => vec![format!("set server {server} weight {weight}")],
+        Change::Admission(admission) => vec![format!("set server {server} state {admission}")],
+        Change::CheckOn => vec![format!("enable health {server}")],
+        Change::AgentOn => {
+            vec![format!("enable agent {server}"), format!("set server {server} agent up")]
+        }
+        Change::Delete => vec![format!("del server {server}")],
+    }
+}
+
+/// HAProxy's refusal, if the answer is one: what is done is answered with nothing, or with these words.
+pub(super) fn refusal(command: &Command, answer: &str) -> Option<String> {
+    let answer = answer.trim();
+    let done = match command.change {
+        Change::Add { .. } => answer.contains("New server registered"),
+        Change::Delete => answer.contains("Server deleted"),
+        // It says which of the two it changed, and from what.
+        Change::Address(_) => answer.contains("stats socket command"),
+        _ => answer.is_empty(),
+    };
+    (!done).then(|| if answer.is_empty() { "no answer".to_owned() } else { answer.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight \
+        srv_iweight srv_check_state srv_agent_state srv_port\n\
+        3 web 1 pi1 127.0.0.1 2 0 50 50 6 0 18081\n\
+        3 web 2 pi2 127.0.0.2 0 8 1 1 2 18 18082\n\
+        3 web 3 pi3 - 2 1 1 1 0 0 80\n\n";
+    const STAT: &str = "# pxname,svname,scur,check_status,last_chk,\n\
+        web,pi1,7,L7OK,Layer7 check passed,\nweb,pi2,0,* L4TOUT,,\nweb,pi3,1,,,\n\n";
+
+    fn key(server: &str) -> ServerKey {
+        ServerKey { backend: "web".to_owned(), server: server.to_owned() }
+    }
+
+    #[test]
+    fn servers_are_read_by_the_names_of_their_columns() {
+        let servers = servers("web", STATE, STAT).unwrap();
+        let pi1 = &servers[&key("pi1")];
+        assert_eq!((pi1.admission, pi1.up, pi1.weight, pi1.sessions), (Admission::Ready, true, 50, 7));
+        assert_eq!(pi1.check, Check { configured: true, enabled: true, last: LastCheck::Passed });
+        let pi2 = &servers[&key("pi2")];
+        assert_eq!((pi2.admission, pi2.up, pi2.agent_off), (Admission::Drain, false, true));
+        assert_eq!(pi2.check.last, LastCheck::TimedOut);
+        let pi3 = &servers[&key("pi3")];
+        assert_eq!((pi3.address, pi3.admission, pi3.check.configured), (None, Admission::Maint, false));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_documented_is_none() {
+        for (state, stat) in [
+            ("", STAT),
+            (STATE, ""),
+            (&STATE.replace("srv_uweight", "weight"), STAT),
+            (&STATE.replace(" 50 50 ", " fifty 50 "), STAT),
+            (&STATE.replace(" 18081", ""), STAT),
+            (STATE, &STAT.replace("pi1,7", "pi1,-")),
+        ] {
+            assert!(matches!(servers("web", state, stat), Err(Trouble::Unreadable { .. })), "{state}{stat}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_gone_is_told_from_a_service_that_is() {
+        assert_eq!(last_check("L4CON", "Connection refused"), LastCheck::Failed);
+        assert_eq!(last_check("L4CON", "No route to host"), LastCheck::TimedOut);
+        assert_eq!(last_check("L7STS", "HTTP status 503"), LastCheck::Failed);
+        assert_eq!(last_check("* L4OK", ""), LastCheck::Passed);
+    }
+
+    #[test]
+    fn a_process_is_read_and_a_damaged_one_is_not() {
+        let process =
+            process("Name: HAProxy\nVersion: 2.6.12-1\nPid: 31\nUptime: 0d\nUptime_sec: 62\n").unwrap();
+        assert_eq!((process.pid, process.uptime.as_secs(), process.version.as_str()), (31, 62, "2.6.12-1"));
+        assert!(super::process("Version: 2.6\nPid: x\nUptime_sec: 1\n").is_err());
+        assert!(super::process("Unknown command\n").is_err());
+    }
+}
