@@ -15,7 +15,7 @@ use super::{Action, BackendSettings, Balancer, BalancerSettings, Event, Note, Wo
 use crate::core::member::{Member, Presence};
 
 /// A node that runs `web` and is well.
-pub(super) fn member(name: &str) -> Member {
+pub(crate) fn member(name: &str) -> Member {
     Member {
         name: name.parse().unwrap(),
         supply: "garage".parse().unwrap(),

@@ -185,7 +185,7 @@ impl View<'_> {
         let mut commands = Vec::new();
         for one in wanted {
             match self.seen.servers.get(&one.key) {
-                Some(server) => self.change(one, server, &mut commands),
+                Some(server) => change(one, server, &mut commands),
                 None if one.exists => self.add(one, &mut commands),
                 None => {}
             }
@@ -206,38 +206,39 @@ impl View<'_> {
         // Checked, but without work until a check has passed.
         push(Change::Admission(Admission::Drain));
     }
+}
 
-    fn change(&self, wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
-        let mut push = |change| commands.push(Command { server: wanted.key.clone(), change });
-        let added = wanted.key.server.starts_with(ADDED);
-        if added && wanted.admission == Admission::Maint {
-            if server.admission != Admission::Maint {
-                push(Change::Admission(Admission::Maint));
-            }
-            if server.sessions == 0 {
-                push(Change::Delete);
-            }
-            return;
+/// Brings a server that is there to what is wanted of it.
+fn change(wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
+    let mut push = |change| commands.push(Command { server: wanted.key.clone(), change });
+    let added = wanted.key.server.starts_with(ADDED);
+    if added && wanted.admission == Admission::Maint {
+        if server.admission != Admission::Maint {
+            push(Change::Admission(Admission::Maint));
         }
-        if let Some(address) = wanted.address
-            && server.address.is_some()
-            && (server.address != Some(address.ip()) || server.port != address.port())
-        {
-            push(Change::Address(address));
+        if server.sessions == 0 {
+            push(Change::Delete);
         }
-        if server.weight != wanted.weight {
-            push(Change::Weight(wanted.weight));
-        }
-        if added && server.check.configured && !server.check.enabled {
-            push(Change::CheckOn);
-        }
-        if added && server.agent_off {
-            push(Change::AgentOn);
-        }
-        let admission = next_admission(wanted.admission, server);
-        if server.admission != admission {
-            push(Change::Admission(admission));
-        }
+        return;
+    }
+    if let Some(address) = wanted.address
+        && server.address.is_some()
+        && (server.address != Some(address.ip()) || server.port != address.port())
+    {
+        push(Change::Address(address));
+    }
+    if server.weight != wanted.weight {
+        push(Change::Weight(wanted.weight));
+    }
+    if added && server.check.configured && !server.check.enabled {
+        push(Change::CheckOn);
+    }
+    if added && server.agent_off {
+        push(Change::AgentOn);
+    }
+    let admission = next_admission(wanted.admission, server);
+    if server.admission != admission {
+        push(Change::Admission(admission));
     }
 }
 

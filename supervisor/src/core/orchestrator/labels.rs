@@ -77,7 +77,7 @@ pub(super) fn replicas_max(service: &Service) -> Option<u64> {
 }
 
 /// One label to set.
-pub(super) fn set(key: &str, value: impl ToString) -> BTreeMap<String, Option<String>> {
+pub(super) fn set(key: &str, value: &impl ToString) -> BTreeMap<String, Option<String>> {
     BTreeMap::from([(key.to_owned(), Some(value.to_string()))])
 }
 

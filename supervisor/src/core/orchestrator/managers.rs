@@ -65,13 +65,15 @@ pub(super) fn next(picture: &Picture<'_>, since: &Since, now: Uptime) -> Option<
 
 /// A manager that goes: a stand-in first, then it is demoted.
 fn hand_over(picture: &Picture<'_>) -> Option<Change> {
-    let leaving = leaving_managers(picture);
-    let (id, node) = leaving.first()?;
+    leaving_managers(picture).into_iter().find_map(|(id, node)| hand_over_one(picture, id, node))
+}
+
+fn hand_over_one(picture: &Picture<'_>, id: &str, node: &SwarmNode) -> Option<Change> {
     let others = picture
         .seen
         .nodes
         .iter()
-        .filter(|(other, node)| other.as_str() != *id && is_reachable(node) && !picture.goes(other));
+        .filter(|(other, node)| other.as_str() != id && is_reachable(node) && !picture.goes(other));
     if others.clone().count() < KEPT
         && let Some((stand_in, worker)) = candidate(picture)
     {
@@ -88,8 +90,8 @@ fn hand_over(picture: &Picture<'_>) -> Option<Change> {
         return None;
     }
     // One that does not lead and finds no stand-in stays: a vote that may come back is worth more than none.
-    let can = picture.seen.nodes.iter().any(|(other, node)| other.as_str() != *id && is_reachable(node));
-    (can && (enough || is_leader(node))).then(|| role(id, node, false, labels::set(labels::DEMOTED, true)))
+    let can = picture.seen.nodes.iter().any(|(other, node)| other.as_str() != id && is_reachable(node));
+    (can && (enough || is_leader(node))).then(|| role(id, node, false, labels::set(labels::DEMOTED, &true)))
 }
 
 /// The managers that go and can still be heard; the one that answers us last.

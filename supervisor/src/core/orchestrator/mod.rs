@@ -318,7 +318,7 @@ impl Orchestrator {
         let (id, service, surge) = replicas::crowded(picture)?;
         self.balanced = Some(now);
         let edit = Edit::Service { replicas: Some(surge.base + surge.extra) };
-        Some(surge::change(id, service, edit, labels::set(labels::SURGE, surge)))
+        Some(surge::change(id, service, edit, labels::set(labels::SURGE, &surge)))
     }
 
     /// Who has nothing left that Swarm would move.

@@ -61,9 +61,8 @@ fn availability(fate: Fate, node: &SwarmNode) -> Option<Availability> {
     // Free of anybody's hand: neither ours nor a person's, nor one that a person gave back while we held it.
     let free = node.availability == Availability::Active && !node.labels.contains_key(labels::HELD);
     let target = match fate {
-        Fate::Unclear => return None,
         Fate::Serves if ours && node.ready => Availability::Active,
-        Fate::Serves => return None,
+        Fate::Unclear | Fate::Serves => return None,
         _ if !(ours || free) => return None,
         Fate::Leaves { free: false } if node.availability == Availability::Active => Availability::Pause,
         Fate::Leaves { free: false } => return None,

@@ -48,7 +48,7 @@ pub(super) fn begin(picture: &Picture<'_>, changes: &mut Vec<Change>) {
     for (id, service) in &picture.seen.services {
         if let Some(surge) = wanted(picture, id, service) {
             let edit = Edit::Service { replicas: Some(surge.base + surge.extra) };
-            changes.push(change(id, service, edit, labels::set(labels::SURGE, surge)));
+            changes.push(change(id, service, edit, labels::set(labels::SURGE, &surge)));
         }
     }
 }

@@ -169,13 +169,13 @@ pub(super) fn lines(command: &Command) -> Vec<String> {
             let every = check.interval.as_millis();
             let fast = (every / 2).max(1);
             let (fall, rise) = (check.fall, check.rise);
-            let mut line = format!(
+            let agent = agent_port.map_or_else(String::new, |port| {
+                format!(" agent-check agent-port {port} agent-inter {}ms", every.max(500))
+            });
+            let line = format!(
                 "add server {server} {address} weight {weight} check inter {every}ms fastinter {fast}ms \
-                 fall {fall} rise {rise} observe layer4 error-limit 3 on-error mark-down"
+                 fall {fall} rise {rise} observe layer4 error-limit 3 on-error mark-down{agent}"
             );
-            if let Some(port) = agent_port {
-                line += &format!(" agent-check agent-port {port} agent-inter {}ms", every.max(500));
-            }
             vec![line]
         }
         Change::Address(address) => {
