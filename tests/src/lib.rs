@@ -11,6 +11,7 @@
 
 pub mod engine;
 pub mod footprint;
+pub mod lab;
 pub mod program;
 pub mod require;
 pub mod trace;

@@ -8,24 +8,48 @@ use std::path::Path;
 /// # Panics
 /// In CI, when it cannot.
 pub fn docker_engine(test: &str) -> bool {
+    report(test, &missing("docker", &ENGINE))
+}
+
+/// Whether a lab of many hosts can be brought up here.
+///
+/// # Panics
+/// In CI, when it cannot.
+pub fn lab(test: &str) -> bool {
+    report(test, &missing("lab", &[&ENGINE[..], &LAB[..]].concat()))
+}
+
+/// Programs of a Docker engine in namespaces of its own, each with the Debian package that brings it.
+const ENGINE: [(&str, &str); 5] = [
+    ("dockerd", "docker.io"),
+    ("docker", "docker.io"),
+    ("unshare", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("busybox", "busybox-static"),
+];
+
+/// What a lab needs besides.
+const LAB: [(&str, &str); 6] = [
+    ("haproxy", "haproxy"),
+    ("keepalived", "keepalived"),
+    ("ip", "iproute2"),
+    ("iptables", "iptables"),
+    ("strip", "binutils"),
+    ("setsid", "util-linux"),
+];
+
+/// What is missing here, each with the command that brings it.
+fn missing(suite: &str, programs: &[(&str, &str)]) -> Vec<String> {
     let mut missing = Vec::new();
     if !rustix::process::geteuid().is_root() {
-        missing.push("root (run: sudo tests/run docker)".to_owned());
+        missing.push(format!("root (run: sudo tests/run {suite})"));
     }
-    for (program, package) in [
-        ("dockerd", "docker.io"),
-        ("docker", "docker.io"),
-        ("unshare", "util-linux"),
-        ("nsenter", "util-linux"),
-    ] {
+    for (program, package) in programs {
         if find_program(program).is_none() {
             missing.push(format!("{program} (run: apt-get install {package})"));
         }
     }
-    if find_program("busybox").is_none() {
-        missing.push("a static busybox (run: apt-get install busybox-static)".to_owned());
-    }
-    report(test, &missing)
+    missing
 }
 
 /// Finds a program in the places where Debian puts them, whatever `PATH` says.
