@@ -105,16 +105,13 @@ fn agents_report_a_battery_that_the_test_moves() {
     let lab = Lab::up(&Layout::new(1, 1));
     lab.start_supervisors();
     lab.start_agents();
-    let stage = |node: &str| {
-        let output = lab.host("m1").heliostat(&["status"]).unwrap_or_default();
-        output.lines().find(|line| line.contains(node)).map(str::to_owned).unwrap_or_default()
-    };
-    wait::until_true("both nodes in status", PATIENCE, || {
-        stage("w1").contains("normal") && stage("m1").contains("normal")
+    let stage = |node: &str| lab.host("m1").stage_of(node).unwrap_or_default();
+    wait::until_true("both nodes to be well", PATIENCE, || {
+        stage("w1") == "normal" && stage("m1") == "normal"
     });
     lab.supply("w1").go_to(protocol::Soc::from_percent(50.0), Duration::from_secs(10));
-    wait::until_true("w1 to shed", PATIENCE, || stage("w1").contains("shed"));
-    assert!(stage("m1").contains("normal"), "its own supply is well: {}", stage("m1"));
+    wait::until_true("w1 to shed", PATIENCE, || stage("w1") == "shed");
+    assert_eq!(stage("m1"), "normal", "its own supply is well");
     lab.supply("w1").go_to(protocol::Soc::from_percent(20.0), Duration::from_secs(10));
     wait::until_true("w1 to power itself off", PATIENCE, || !lab.host("w1").is_on());
     assert!(lab.host("m1").is_on() && lab.host("m1").runs(Part::Agent));

@@ -12,6 +12,7 @@ use protocol::Soc;
 
 use super::host::Host;
 use super::layout::ADDRESS;
+use super::part::Part;
 use super::supply::{CAPACITY_AMP_HOURS, RESISTANCE_OHMS};
 
 /// Where supervisors listen for agents.
@@ -103,6 +104,20 @@ pub fn supervisor(host: &Host, keys: &str, tables: &str) -> String {
     )
 }
 
+/// Tables for a supervisor's config that let it drive this host's balancer (backend `web`, for Swarm's service `web`), the
+/// Swarm, and the address.
+pub fn steering(host: &Host, priority: u8) -> String {
+    let (folder, address) = (host.folder().display(), host.address());
+    format!(
+        "[balancer]\nsocket = \"{folder}/haproxy.sock\"\ndrain_max = \"5 s\"\n\
+         [[balancer.backend]]\nname = \"web\"\nservice = \"web\"\nport = {WEB_PORT}\n\n\
+         [orchestrator]\nkind = \"swarm\"\nsocket = \"{folder}/docker.sock\"\n\n\
+         [address]\nkind = \"keepalived\"\nip = \"{ADDRESS}/24\"\ninterface = \"eth0\"\nsource = \"{address}\"\n\
+         priority = {priority}\nfile = \"{folder}/{keepalived}\"\npid_file = \"/run/keepalived.pid\"\n",
+        keepalived = Part::Keepalived.config_file(),
+    )
+}
+
 /// How quickly a balancer notices and gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watchfulness {
@@ -110,6 +125,8 @@ pub enum Watchfulness {
     Defaults,
     /// At its best without help: health checks every 0.5 s, errors of visitors count, one try elsewhere.
     Tuned,
+    /// As tuned, and without a server: the supervisor adds, weighs, drains and removes them.
+    Driven,
 }
 
 impl Watchfulness {
@@ -119,8 +136,8 @@ impl Watchfulness {
             Self::Defaults => {
                 "  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\n  option redispatch\n"
             }
-            Self::Tuned => {
-                "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  option redispatch 1\n  retries 3\n"
+            Self::Tuned | Self::Driven => {
+                "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  timeout check 500ms\n  option redispatch 1\n  retries 3\n"
             }
         }
     }
@@ -128,6 +145,7 @@ impl Watchfulness {
     const fn backend(self) -> &'static str {
         match self {
             Self::Defaults => "  default-server check\n",
+            Self::Driven => "  option httpchk GET /health\n",
             Self::Tuned => {
                 "  option httpchk GET /health\n  default-server check inter 500ms fastinter 250ms fall 2 rise 1 \
                  observe layer4 error-limit 1 on-error mark-down on-marked-down shutdown-sessions\n"
@@ -149,6 +167,7 @@ pub fn haproxy(host: &Host, watchfulness: Watchfulness, servers: &[&Host]) -> St
         defaults = watchfulness.defaults(),
         backend = watchfulness.backend(),
     );
+    let servers = if watchfulness == Watchfulness::Driven { &[][..] } else { servers };
     for server in servers {
         let _ = writeln!(text, "  server {} {}:{WEB_PORT}", server.name(), server.address());
     }

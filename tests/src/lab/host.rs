@@ -335,6 +335,18 @@ impl Host {
         output(command.args(args).arg("--data").arg(self.folder.join("supervisor")))
     }
 
+    /// What this master's supervisor knows of the fleet: `heliostat status --json`. `None` while nobody answers.
+    pub fn fleet(&self) -> Option<serde_json::Value> {
+        serde_json::from_str(&self.heliostat(&["status", "--json"]).ok()?).ok()
+    }
+
+    /// A node's stage as this master's supervisor knows it.
+    pub fn stage_of(&self, node: &str) -> Option<String> {
+        let fleet = self.fleet()?;
+        let nodes = fleet.pointer("/fleet/nodes").or_else(|| fleet.pointer("/nodes"))?.as_array()?;
+        nodes.iter().find(|known| known["name"] == node)?["stage"].as_str().map(str::to_owned)
+    }
+
     /// Runs `docker ARGS` on its engine and gives its output, trimmed.
     ///
     /// # Panics

@@ -52,7 +52,7 @@ use protocol::Soc;
 pub use client::{Client, Failure, Fate, PATIENCE, Replica, Tally};
 pub use config::{
     SUPERVISOR_PORT, VISITORS_PORT, WEB_PORT, Watchfulness, agent as agent_config, haproxy as haproxy_config,
-    keepalived as keepalived_config, supervisor as supervisor_config,
+    keepalived as keepalived_config, steering, supervisor as supervisor_config, vouch,
 };
 pub use host::{Cut, Host};
 pub use image::{Image, WEB};
@@ -252,6 +252,25 @@ impl Lab {
             host.configure(Part::Keepalived, &config::keepalived(host, priority, advert, "", ""));
             host.start(Part::Keepalived);
         }
+    }
+
+    /// Starts all that Heliostat is on every host: agents, and on masters supervisors that drive a balancer, the Swarm (whose
+    /// service must be called `web`) and keepalived.
+    pub fn start_heliostat(&self) {
+        for (index, host) in self.masters().into_iter().enumerate() {
+            let priority = 150 - 10 * u8::try_from(index).unwrap_or(0);
+            host.configure(Part::Haproxy, &config::haproxy(host, Watchfulness::Driven, &[]));
+            host.start(Part::Haproxy);
+            let tables = config::steering(host, priority);
+            host.configure(Part::Supervisor, &config::supervisor(host, "", &tables));
+            host.start(Part::Supervisor);
+            let config = host.folder().join(Part::Keepalived.config_file());
+            crate::wait::until_true("the supervisor to write keepalived's config", host::PATIENCE, || {
+                config.exists()
+            });
+            host.start(Part::Keepalived);
+        }
+        self.start_agents();
     }
 
     /// The hosts that have the address on their card: one, or in a split network two.
