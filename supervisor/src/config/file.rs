@@ -10,12 +10,13 @@ use protocol::{Charge, Current, NodeName, Soc, Stage, SupplyName};
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
+use super::address::{AddressTable, address};
 use super::site::{SiteTable, site};
 use super::traffic::{BalancerTable, OrchestratorTable, balancer, orchestrator};
 use super::{Config, Given, LISTEN_DEFAULT, Places};
-use crate::core::Settings;
 use crate::core::forecast::Chance;
 use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};
+use crate::core::{AddressKind, Settings};
 
 /// Why the file cannot be gone by.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +91,18 @@ pub enum ConfigError {
         /// What is wrong, with what is written and what would be right.
         why: String,
     },
+    /// A value cannot be, or is missing.
+    #[error("{file}, line {line}: {key}: {why}", file = file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key.
+        key: &'static str,
+        /// What is wrong, with what is written and what would be right.
+        why: String,
+    },
     /// A supply is named twice.
     #[error("{file}: [[supply]] name = \"{name}\" is there twice", file = file.display())]
     Twice {
@@ -114,6 +127,7 @@ struct File {
     links: LinksTable,
     #[serde(default)]
     orders: OrdersTable,
+    address: Option<Spanned<AddressTable>>,
     #[serde(default)]
     journal: JournalTable,
     #[serde(default)]
@@ -219,7 +233,7 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
     let (haproxy_socket, balancer) =
         table.balancer.as_ref().map(|table| balancer(table, &prover)).transpose()?.unzip();
     let (docker_socket, orchestrator) = orchestrator(&table.orchestrator, &prover)?.unzip();
-    let settings = Settings { balancer, orchestrator, ..settings(&table, &given, &prover)? };
+    let mut settings = Settings { balancer, orchestrator, ..settings(&table, &given, &prover)? };
     let listen = match given.listen.or(table.listen) {
         Some(listen) => listen,
         None => default_listen(),
@@ -228,13 +242,21 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         return Err(ConfigError::Plaintext { file: file.to_owned(), address: listen });
     }
     let in_file = table.data.as_deref().map(Places::in_folder).filter(|_| given.data.is_none());
+    let data = in_file.as_ref().map_or(places.data, |places| places.data.clone());
+    let socket = given
+        .socket
+        .or_else(|| table.socket.filter(|_| given.data.is_none()))
+        .unwrap_or_else(|| in_file.map_or(places.socket, |places| places.socket));
+    let places = Places { data, socket };
+    let keepalived = address(table.address.as_ref(), &places, &prover)?;
+    if keepalived.is_some() {
+        settings.address = AddressKind::Keepalived;
+    }
     Ok(Config {
         listen,
-        data: in_file.as_ref().map_or(places.data, |places| places.data.clone()),
-        socket: given
-            .socket
-            .or_else(|| table.socket.filter(|_| given.data.is_none()))
-            .unwrap_or_else(|| in_file.map_or(places.socket, |places| places.socket)),
+        data: places.data,
+        socket: places.socket,
+        keepalived,
         journal_rows_max: table.journal.rows_max,
         haproxy_socket,
         docker_socket,
@@ -424,8 +446,16 @@ impl Prover<'_> {
 
     /// What is wrong with a supply's site, at a place in the text.
     pub(super) fn site(&self, key: &'static str, at: usize, why: String) -> ConfigError {
-        let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-        ConfigError::Site { file: self.file.to_owned(), line, key, why }
+        ConfigError::Site { file: self.file.to_owned(), line: self.line(at), key, why }
+    }
+
+    /// What is wrong with a value, at a place in the text.
+    pub(super) fn at(&self, key: &'static str, at: usize, why: String) -> ConfigError {
+        ConfigError::Value { file: self.file.to_owned(), line: self.line(at), key, why }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
     }
 
     fn out_of_range(

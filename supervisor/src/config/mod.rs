@@ -4,12 +4,14 @@
 //! a value without its unit, or two values that contradict each other are errors that name the file, the key and
 //! both numbers. Data only: reading files is the command line's.
 
+mod address;
 mod file;
 mod site;
 mod traffic;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use file::ConfigError;
 
@@ -39,8 +41,45 @@ pub struct Config {
     pub haproxy_socket: Option<PathBuf>,
     /// Docker's socket, if its Swarm is driven.
     pub docker_socket: Option<PathBuf>,
+    /// How keepalived is driven, when it decides who leads.
+    pub keepalived: Option<Keepalived>,
     /// What the core goes by.
     pub settings: Settings,
+}
+
+/// How keepalived is driven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keepalived {
+    /// The shared address.
+    pub ip: IpAddr,
+    /// The length of its network's prefix, in bits.
+    pub prefix: u8,
+    /// The interface that bears it.
+    pub interface: String,
+    /// This master's own address for adverts; the interface's first one when nothing is said.
+    pub source: Option<IpAddr>,
+    /// The other masters, for adverts to each; none: adverts go to the whole network.
+    pub peers: Vec<IpAddr>,
+    /// This master's priority while nothing speaks against it, 1 to 254.
+    pub priority: u8,
+    /// The number under which the masters share the address, 1 to 254.
+    pub router_id: u8,
+    /// How often the holder says that it is there. It is missed after three times that.
+    pub advert: Duration,
+    /// What is written for keepalived: its whole config, or a part that an existing one includes.
+    pub file: PathBuf,
+    /// Where keepalived reads how much less this master's priority is.
+    pub track_file: PathBuf,
+    /// Where keepalived says what changed.
+    pub fifo: PathBuf,
+    /// Where keepalived says its process.
+    pub pid_file: PathBuf,
+    /// Has keepalived read its config again; none: it is sent SIGHUP.
+    pub reload: Vec<String>,
+    /// Starts keepalived again; none: somebody else does.
+    pub restart: Vec<String>,
+    /// Whether keepalived looks if the supervisor runs, and lets the address go where it does not.
+    pub watch_supervisor: bool,
 }
 
 /// What the command line and the host say, before the file.

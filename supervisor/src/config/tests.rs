@@ -102,3 +102,43 @@ fn contradictions_name_key_and_both_numbers() {
     assert_refused("[orders]\nvalid_for = \"5 s\"", &["orders.valid_for = 5 s", "60 s"]);
     assert_refused("[[supply]]\nname = \"a\"\n[[supply]]\nname = \"a\"", &["\"a\"", "twice"]);
 }
+
+/// The least that keepalived needs.
+const SHARED: &str = "kind = \"keepalived\"\nip = \"172.16.0.50/24\"\ninterface = \"eth0\"\npriority = 150\n";
+
+#[test]
+fn a_shared_address_has_its_paths_beside_the_supervisors_own() {
+    let config = parse(&format!("[address]\n{SHARED}peers = [\"172.16.0.52\"]")).unwrap();
+    assert_eq!(config.settings.address, crate::core::AddressKind::Keepalived);
+    let keepalived = config.keepalived.unwrap();
+    assert_eq!(
+        (keepalived.prefix, keepalived.router_id, keepalived.advert),
+        (24, 50, Duration::from_millis(100))
+    );
+    assert_eq!(keepalived.file, Path::new("/var/lib/heliostat-supervisor/keepalived.conf"));
+    assert_eq!(keepalived.fifo, Path::new("/run/heliostat-supervisor/keepalived.fifo"));
+    assert!(keepalived.watch_supervisor);
+}
+
+#[test]
+fn without_a_shared_address_the_supervisor_leads_alone() {
+    let config = parse("[address]\nkind = \"standalone\"").unwrap();
+    assert_eq!((config.keepalived, config.settings.address), (None, crate::core::AddressKind::Standalone));
+}
+
+#[test]
+fn an_address_that_cannot_be_is_refused_with_its_line() {
+    let with = |line: &str| format!("[address]\n{SHARED}{line}");
+    assert_refused("[address]\nip = \"172.16.0.50/24\"", &["line 2", "address.ip", "keepalived"]);
+    assert_refused("[address]\nkind = \"keepalived\"", &["address.ip", "missing"]);
+    assert_refused("[address]\nkind = \"heartbeat\"", &["heartbeat", "keepalived"]);
+    assert_refused(&SHARED.replace("/24", "/33").replacen("kind", "[address]\nkind", 1), &["172.16.0.50/33"]);
+    assert_refused(&with("source = \"fe80::1\""), &["line 6", "address.source", "fe80::1", "IPv4"]);
+    assert_refused(&with("peers = [\"172.16.0.50\"]"), &["address.peers", "shared address itself"]);
+    assert_refused(&with("router_id = 0"), &["address.router_id", "0 must be 1 to 254"]);
+    assert_refused(&with("advert = \"15 ms\""), &["address.advert", "15 ms", "steps of 10 ms"]);
+    assert_refused(&with("fifo = \"/run/a b\""), &["address.fifo", "/run/a b", "spaces"]);
+    assert_refused(&with("track_file = \"weight\""), &["address.track_file", "begin with /"]);
+    let injected = SHARED.replace("eth0", "eth0 }").replacen("kind", "[address]\nkind", 1);
+    assert_refused(&injected, &["address.interface", "no interface's name"]);
+}

@@ -9,7 +9,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::address::Standby;
+use super::address::{AddressAction, ClaimReason, Standby};
 use super::event::LinkEnd;
 use super::liveness::Liveness;
 use super::safety::Veto;
@@ -51,6 +51,20 @@ pub enum What {
     },
     /// Keepalived runs again.
     KeepalivedRuns,
+    /// Something about the address could not be done.
+    AddressFailed {
+        /// What.
+        what: AddressAction,
+        /// In the words of who refused.
+        why: String,
+    },
+    /// This master claims the address more or less strongly than before.
+    Claims {
+        /// What is taken off its priority.
+        offset: i16,
+        /// Why.
+        why: ClaimReason,
+    },
     /// Somebody led before with a term that is not ours: ours is now greater.
     TermRaised {
         /// Ours before.
@@ -224,6 +238,11 @@ impl fmt::Display for What {
                 f.write_str("keepalived does not run, and left the address behind on this host")
             }
             Self::KeepalivedRuns => f.write_str("keepalived runs again"),
+            Self::AddressFailed { what, why } => write!(f, "{what}: {why}"),
+            Self::Claims { offset: 0, .. } => f.write_str("claims the address with its whole priority"),
+            Self::Claims { offset, why } => {
+                write!(f, "claims the address with {} less than its priority: {why}", offset.unsigned_abs())
+            }
             Self::TermRaised { from, to } => write!(f, "term {from} was used before: leads with {to}"),
             Self::Stage { from: Some(from), to, reason, .. } => write!(f, "{from} -> {to}: {reason}"),
             Self::Stage { from: None, to, reason, .. } => write!(f, "is in {to}: {reason}"),

@@ -24,7 +24,8 @@ const OFF_AFTER_FOR: Charge = Charge::from_amp_hours(100.0);
 
 /// Whether a node should be there and has not been heard of for long.
 pub(crate) fn is_missing(node: &Node, now: Uptime) -> bool {
-    matches!(node.liveness(), Liveness::NeverSeen | Liveness::Lost) && node.presence.silent(now) >= MISSING_AFTER
+    matches!(node.liveness(), Liveness::NeverSeen | Liveness::Lost)
+        && node.presence.silent(now) >= MISSING_AFTER
 }
 
 /// Whether it is missing for so long that its agent, did it live, would have switched it off by now. Of one that measures its

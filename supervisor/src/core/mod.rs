@@ -51,7 +51,7 @@ pub use liveness::Liveness;
 pub use settings::Settings;
 pub use view::FleetView;
 
-use address::Seat;
+use address::{Claims, Seat};
 use balancer::Balancer;
 use budget::{Around, Budgets};
 use fleet::Fleet;
@@ -76,6 +76,7 @@ const RECENT_MAX: usize = 64;
 pub struct Supervisor {
     settings: Settings,
     seat: Seat,
+    claims: Claims,
     links: Links,
     fleet: Fleet,
     orders: Orders,
@@ -130,6 +131,7 @@ impl Supervisor {
         };
         Self {
             seat: Seat::new(settings.address),
+            claims: Claims::default(),
             settings,
             links: Links::new(),
             fleet,
@@ -317,14 +319,15 @@ impl Supervisor {
         // A standby relays, too: it is the same measurement, agents keep the fresher word, and one whose link to the
         // leader is broken does not grow blind.
         self.relay.run(&self.fleet, &self.settings.plan, now, actions);
+        self.look_after_address(now, actions);
         for known in self.notes.unremembered(&self.fleet) {
             actions.push(Action::Remember(known));
         }
     }
 
     fn scene(&self, now: Uptime) -> Scene<'_> {
-        let Self { fleet, orders, paces, settings, budgets, .. } = self;
-        Scene { fleet, orders, paces, settings, budgets, now }
+        let Self { fleet, orders, paces, settings, budgets, seat, .. } = self;
+        Scene { fleet, orders, paces, settings, budgets, seat, now }
     }
 
     /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes. A standby only follows
@@ -360,6 +363,9 @@ impl Supervisor {
             Change::Hold { at, .. } => Some(at),
             Change::Wake { .. } => None,
         };
+        if matches!(veto, safety::Veto::HoldsAddress { .. }) {
+            self.seat.want_to_leave(now);
+        }
         let news = self.notes.is_news(&step.node, to, &veto, now);
         if let Some(node) = self.fleet.get(&step.node).filter(|_| news) {
             let record = of_node(node, What::Vetoed { to, veto }, now);

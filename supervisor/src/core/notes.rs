@@ -8,6 +8,7 @@ use protocol::message::Refusal;
 use protocol::{Fault, NodeName, Seconds, Stage, SupplyName, Uptime};
 
 use super::action::KnownNode;
+use super::address::AddressAction;
 use super::fleet::{Fleet, Node};
 use super::journal::{Record, What};
 use super::liveness::Liveness;
@@ -20,6 +21,9 @@ const REFUSALS_PER_MINUTE: u32 = 10;
 /// The same veto of the same node is worth another record after this long.
 const VETO_AGAIN: Duration = Duration::from_mins(10);
 
+/// The same failure about the address is worth another record after this long.
+const FAILURE_AGAIN: Duration = Duration::from_mins(10);
+
 /// Sensors that differ for less than this were only read at different moments.
 const DIFFER_HOLD: Duration = Duration::from_mins(1);
 
@@ -31,6 +35,7 @@ pub(crate) struct Notes {
     known: BTreeMap<NodeName, KnownNode>,
     vetoes: BTreeMap<NodeName, (Option<Stage>, Discriminant<super::safety::Veto>, Uptime)>,
     refusals: Refusals,
+    address: BTreeMap<u8, (String, Uptime)>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +121,21 @@ impl Notes {
             return false;
         }
         self.vetoes.insert(node.clone(), (to, kind, now));
+        true
+    }
+
+    /// Whether a failure about the address is worth a record: another one than the last of its kind, or that long ago.
+    pub(crate) fn address_failed(&mut self, what: AddressAction, why: &str, now: Uptime) -> bool {
+        let kind = match what {
+            AddressAction::Configure => 0,
+            AddressAction::Restart => 1,
+            AddressAction::Weigh { .. } => 2,
+        };
+        let same = |(noted, at): &(String, Uptime)| noted == why && now.since(*at) < FAILURE_AGAIN;
+        if self.address.get(&kind).is_some_and(same) {
+            return false;
+        }
+        self.address.insert(kind, (why.to_owned(), now));
         true
     }
 

@@ -25,6 +25,11 @@ pub enum Veto {
         /// And is only in this stage.
         stage: Stage,
     },
+    /// It holds the address, and another master can take it: the address moves first.
+    HoldsAddress {
+        /// Who can.
+        other: NodeName,
+    },
     /// An order below the node's own floor says nothing.
     BelowFloor {
         /// The stage ordered.
@@ -85,6 +90,9 @@ impl fmt::Display for Veto {
             Self::LeaderLast { other, stage } => {
                 write!(f, "the leader goes last, and {other} is still in {stage}")
             }
+            Self::HoldsAddress { other } => {
+                write!(f, "it holds the address, and {other} is to take it first")
+            }
             Self::BelowFloor { ordered, floor } => {
                 write!(f, "{ordered} is less careful than the node's floor {floor}")
             }
@@ -119,7 +127,8 @@ pub(crate) fn check(scene: Scene<'_>, step: &Step) -> Result<(), Veto> {
                 one_rung(from, *to)?;
             }
             not_below_floor(node, *to)?;
-            leader_last(scene, node, *to)
+            leader_last(scene, node, *to)?;
+            address_first(scene, node, *to)
         }
         Change::Spend { to, .. } => {
             let from = scene.orders.stage(&node.name);
@@ -165,6 +174,25 @@ fn leader_last(scene: Scene<'_>, node: &Node, to: Stage) -> Result<(), Veto> {
     };
     match scene.fleet.nodes().find(spends) {
         Some(other) => Err(Veto::LeaderLast { other: other.name.clone(), stage: standing(scene, other) }),
+        None => Ok(()),
+    }
+}
+
+/// The holder of the address drains and halts only when the address has moved, or nobody can take it, or it had time
+/// enough to: a battery does not wait for ever.
+fn address_first(scene: Scene<'_>, node: &Node, to: Stage) -> Result<(), Veto> {
+    if to < Stage::Drain
+        || !is_host(scene, node)
+        || !scene.seat.holds()
+        || scene.seat.waited_enough(scene.now)
+    {
+        return Ok(());
+    }
+    let can_take = |other: &&Node| {
+        other.master && other.name != node.name && other.reachable() && standing(scene, other) < Stage::Drain
+    };
+    match scene.fleet.nodes().find(can_take) {
+        Some(other) => Err(Veto::HoldsAddress { other: other.name.clone() }),
         None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::address::{AddressKind, Sighting, Standby};
 use super::budget::view::{EnergyView, ForecastView, PlanView};
 use super::budget::{Budget, DayEnergy};
 use super::event::JournalState;
@@ -32,6 +33,12 @@ pub struct FleetView {
     pub term: Term,
     /// Whether it leads.
     pub leading: bool,
+    /// Why it does not lead, if it does not.
+    #[serde(default)]
+    pub standby: Option<Standby>,
+    /// What is known of the address, where masters share one.
+    #[serde(default)]
+    pub address: Option<AddressView>,
     /// The newest plan.
     pub plan: OrderId,
     /// Whether decisions are being written down.
@@ -54,6 +61,15 @@ impl FleetView {
     pub fn supply(&self, name: &SupplyName) -> Option<&SupplyView> {
         self.supplies.iter().find(|supply| supply.name == *name)
     }
+}
+
+/// The address, as this master sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AddressView {
+    /// Whether this host holds it, and keepalived runs; `None` before the first look.
+    pub seen: Option<Sighting>,
+    /// What is taken off this master's priority; `None` while keepalived goes by what an earlier life said.
+    pub offset: Option<i16>,
 }
 
 /// One supply.
@@ -192,6 +208,9 @@ impl super::Supervisor {
             now,
             term: self.term(),
             leading: self.leads(),
+            standby: self.seat.standby(now).filter(|_| !self.leads()),
+            address: (self.seat.kind() == AddressKind::Keepalived)
+                .then(|| AddressView { seen: self.seat.seen(), offset: self.claims.said() }),
             plan: self.orders.newest(),
             journal: self.journal.clone(),
             supplies: self.supply_names().into_iter().map(|name| self.supply_view(name, now)).collect(),

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "clocks, files, tasks and threads are what io is for")]
 
+mod address;
 pub mod ask;
 mod balancer;
 mod clock;

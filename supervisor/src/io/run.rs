@@ -9,15 +9,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until};
 
+use super::address::Address;
 use super::clock::{Clock, Timestamp};
 use super::journal::{Journal, OpenError};
 use super::links::{self, FromLinks, Outbox};
 use super::notify;
 use super::operator::{self, Question, SocketError, Status};
 use super::steering::Steering;
-use crate::config::Config;
+use crate::config::{Config, Keepalived};
 use crate::core::{
-    Action, AddressAction, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
+    Action, AddressEvent, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
 };
 
 /// Events wait here when the core is busy; a link that would add one more waits with it.
@@ -75,18 +76,20 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         outbox: Outbox::default(),
         journal,
         steering,
+        address: None,
         listen,
         actions: Vec::new(),
     };
     let signals = Signals::new().map_err(RunError::Signals)?;
+    let (first, address_events) = world.find_address(config.keepalived);
     // The new term is on disk before any agent hears it.
-    world.happen(Event::Tick);
+    world.happen(first);
     world.journal.sync();
     let accepting = tokio::spawn(links::accept(listener, connections_max, events));
     let answering = tokio::spawn(operator::serve(socket, questions, reader));
     tracing::info!("listening on {}, operators on {}", world.listen, config.socket.display());
     notify::ready(&format!("listening on {}", world.listen));
-    let journal = world.turn(from_links, steered, asked, journal_states, signals).await;
+    let journal = world.turn(from_links, steered, asked, journal_states, address_events, signals).await;
     notify::stopping();
     accepting.abort();
     answering.abort();
@@ -128,17 +131,27 @@ struct World {
     outbox: Outbox,
     journal: Journal,
     steering: Steering,
+    address: Option<Address>,
     listen: String,
     actions: Vec<Action>,
 }
 
 impl World {
+    /// Where masters share an address: who holds it? The answer is the first event.
+    fn find_address(&mut self, keepalived: Option<Keepalived>) -> (Event, mpsc::Receiver<AddressEvent>) {
+        let Some(keepalived) = keepalived else { return (Event::Tick, mpsc::channel(1).1) };
+        let (address, first, events) = Address::start(keepalived);
+        self.address = Some(address);
+        (Event::Address(AddressEvent::Seen(first)), events)
+    }
+
     async fn turn(
         mut self,
         mut from_links: mpsc::Receiver<FromLinks>,
         mut steered: mpsc::Receiver<Event>,
         mut asked: mpsc::Receiver<Question>,
         mut journal_states: mpsc::UnboundedReceiver<JournalState>,
+        mut address_events: mpsc::Receiver<AddressEvent>,
         mut signals: Signals,
     ) -> Journal {
         let watchdog = notify::watchdog_interval();
@@ -154,6 +167,7 @@ impl World {
                 biased;
                 () = signals.any() => return self.journal,
                 Some(state) = journal_states.recv() => self.happen(Event::Journal(state)),
+                Some(event) = address_events.recv() => self.happen(Event::Address(event)),
                 Some(question) = asked.recv() => self.answer(question),
                 Some(event) = steered.recv() => self.happen(event),
                 Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
@@ -222,9 +236,13 @@ impl World {
             Action::Remember(node) => self.journal.remember(node),
             Action::SaveTerm(term) => self.journal.save_term(term),
             Action::Keep(budget) => self.journal.keep(budget),
-            Action::Address(AddressAction::Restart) => {}
             Action::Balancer(action) => self.steering.balance(action),
             Action::Orchestrator(action) => self.steering.orchestrate(action),
+            Action::Address(what) => {
+                if let Some(address) = &self.address {
+                    address.perform(what);
+                }
+            }
         }
         None
     }
@@ -241,6 +259,7 @@ fn log(record: &Record) {
         | What::SensorsDisagree { .. }
         | What::SupplyUnknown { .. }
         | What::KeepalivedGone { .. }
+        | What::AddressFailed { .. }
         | What::WakeFailed { .. } => tracing::warn!("{record}"),
         What::JournalFailing { .. } => tracing::error!("{record}"),
         _ => tracing::info!("{record}"),

@@ -2,7 +2,7 @@
 
 use protocol::{NodeName, OrderReason, Reason, Stage, Term, Uptime};
 
-use super::{AddressAction, AddressEvent, Role};
+use super::{AddressAction, AddressEvent, AddressKind, Role, Sight};
 use crate::core::action::Action;
 use crate::core::fleet::Node;
 use crate::core::journal::{Record, What};
@@ -24,13 +24,11 @@ fn obeyed(node: &Node) -> Option<(Stage, OrderReason)> {
 
 impl Supervisor {
     /// Something was seen of the address.
-    pub(in crate::core) fn on_address(
-        &mut self,
-        now: Uptime,
-        event: &AddressEvent,
-        actions: &mut Vec<Action>,
-    ) {
-        let AddressEvent::Seen(sighting) = event;
+    pub(crate) fn on_address(&mut self, now: Uptime, event: &AddressEvent, actions: &mut Vec<Action>) {
+        let sighting = match event {
+            AddressEvent::Seen(sighting) => sighting,
+            AddressEvent::Failed { what, why } => return self.address_failed(now, *what, why, actions),
+        };
         if self.seat.see(now, *sighting) {
             let what = if sighting.keepalived_runs {
                 What::KeepalivedRuns
@@ -38,15 +36,39 @@ impl Supervisor {
                 What::KeepalivedGone { held: sighting.held }
             };
             self.record(Record { at: now, node: None, supply: None, what }, actions);
-            if !sighting.keepalived_runs {
-                actions.push(Action::Address(AddressAction::Restart));
-            }
         }
         self.judge_role(now, actions);
     }
 
+    fn address_failed(&mut self, now: Uptime, what: AddressAction, why: &str, actions: &mut Vec<Action>) {
+        if matches!(what, AddressAction::Weigh { .. }) {
+            self.claims.failed(now);
+        }
+        if self.notes.address_failed(what, why, now) {
+            let what = What::AddressFailed { what, why: why.to_owned() };
+            self.record(Record { at: now, node: None, supply: None, what }, actions);
+        }
+    }
+
+    /// Keeps keepalived running, and tells it how strongly this master claims the address.
+    pub(crate) fn look_after_address(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        if self.seat.kind() == AddressKind::Standalone {
+            return;
+        }
+        if self.seat.restart_is_due(now) {
+            actions.push(Action::Address(AddressAction::Restart));
+        }
+        let Self { fleet, orders, settings, seat, claims, .. } = self;
+        let sight = Sight { fleet, orders, settings, leaving: seat.is_leaving(now), now };
+        if let Some((offset, why)) = claims.look(sight) {
+            actions.push(Action::Address(AddressAction::Weigh { offset }));
+            let what = What::Claims { offset, why };
+            self.record(Record { at: now, node: None, supply: None, what }, actions);
+        }
+    }
+
     /// Leads, or stands by, as what was seen has it.
-    pub(in crate::core) fn judge_role(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+    pub(crate) fn judge_role(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         match self.seat.judge(now) {
             Some(Role::Leading) => self.begin_to_lead(now, actions),
             Some(Role::Standby) => self.stand_by(now, actions),
@@ -72,14 +94,14 @@ impl Supervisor {
     }
 
     /// Says with which term it leads; the term is on disk before any order that bears it.
-    pub(in crate::core) fn say_leading(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+    pub(crate) fn say_leading(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         let term = self.term();
         actions.push(Action::SaveTerm(term));
         self.record(Record { at: now, node: None, supply: None, what: What::Leading { term } }, actions);
     }
 
     /// Says why it does not lead.
-    pub(in crate::core) fn say_standby(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+    pub(crate) fn say_standby(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         if let Some(why) = self.seat.standby(now) {
             self.record(
                 Record { at: now, node: None, supply: None, what: What::StandingBy { why } },
@@ -89,13 +111,7 @@ impl Supervisor {
     }
 
     /// An agent spoke of a term that is not ours to be greater than, or (`foreign`) of ours though we gave it none.
-    pub(in crate::core) fn on_term(
-        &mut self,
-        now: Uptime,
-        heard: Term,
-        foreign: bool,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(crate) fn on_term(&mut self, now: Uptime, heard: Term, foreign: bool, actions: &mut Vec<Action>) {
         self.seat.hear(heard);
         if !self.leads() || !(heard > self.term() || foreign) {
             return;
@@ -108,13 +124,7 @@ impl Supervisor {
     }
 
     /// What a report says about orders: a leader takes over whom it has no order for, a standby mirrors everybody.
-    pub(in crate::core) fn heed_report(
-        &mut self,
-        now: Uptime,
-        link: LinkId,
-        first: bool,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(crate) fn heed_report(&mut self, now: Uptime, link: LinkId, first: bool, actions: &mut Vec<Action>) {
         let Some(node) = self.fleet.by_link(link) else { return };
         let (name, obeyed) = (node.name.clone(), obeyed(node));
         let order = node.report.as_ref().and_then(|(report, _)| report.order);

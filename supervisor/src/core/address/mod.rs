@@ -15,6 +15,7 @@
 //! orders nothing and switches nothing. So the first thing that it does as leader is to go on where the other stopped,
 //! under a term greater than any that it heard of.
 
+mod claim;
 mod lead;
 mod seat;
 
@@ -23,7 +24,9 @@ use std::fmt;
 use protocol::Term;
 use serde::{Deserialize, Serialize};
 
-pub(super) use seat::Seat;
+pub use claim::{Claim, ClaimReason};
+pub(crate) use claim::{Claims, Sight};
+pub(crate) use seat::Seat;
 
 /// How it is decided who leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -95,6 +98,13 @@ impl fmt::Display for Standby {
 pub enum AddressEvent {
     /// What was found on this host, at start, on every change and now and then.
     Seen(Sighting),
+    /// What was to be done could not be.
+    Failed {
+        /// What.
+        what: AddressAction,
+        /// In the words of who refused.
+        why: String,
+    },
 }
 
 /// What was found on this host.
@@ -107,8 +117,26 @@ pub struct Sighting {
 }
 
 /// What is to be done about the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AddressAction {
+    /// Write keepalived's config, and have it read. `io` does so by itself when it starts.
+    Configure,
     /// Keepalived is gone: start it again, if a command for that is known.
     Restart,
+    /// This much is taken off the priority of this master.
+    Weigh {
+        /// 0 or less.
+        offset: i16,
+    },
+}
+
+impl fmt::Display for AddressAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configure => f.write_str("keepalived cannot be told its config"),
+            Self::Restart => f.write_str("keepalived cannot be started again"),
+            Self::Weigh { offset } => write!(f, "keepalived cannot be told the offset {offset}"),
+        }
+    }
 }

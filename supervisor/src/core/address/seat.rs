@@ -22,9 +22,17 @@ const RAISED_WITHIN: Duration = Duration::from_secs(30);
 /// Who yields in a contest is quiet for so long; then it looks whether the other still orders.
 const YIELD_FOR: Duration = Duration::from_mins(10);
 
+/// A step that waits for the address to move is tried again at every look: after this it is no longer wanted.
+const LEAVE_WANTED_FOR: Duration = Duration::from_secs(30);
+/// Keepalived moves an address in less than a second. If it does not, the host's battery cannot wait for ever.
+const LEAVE_WITHIN: Duration = Duration::from_mins(1);
+
+/// A keepalived that is gone is started again this often.
+const RESTART_EVERY: Duration = Duration::from_secs(30);
+
 /// Where this supervisor stands.
 #[derive(Debug, Clone)]
-pub(in crate::core) struct Seat {
+pub(crate) struct Seat {
     kind: AddressKind,
     seen: Option<Sighting>,
     /// Since when the address could be led with.
@@ -38,10 +46,14 @@ pub(in crate::core) struct Seat {
     yields: Option<(Term, Uptime)>,
     /// The greatest term that agents spoke of.
     heard: Term,
+    /// Since when a step has waited for the address to move, and when it was last tried.
+    leaving: Option<(Uptime, Uptime)>,
+    /// When keepalived was last to be started again.
+    restarted: Option<Uptime>,
 }
 
 impl Seat {
-    pub(in crate::core) fn new(kind: AddressKind) -> Self {
+    pub(crate) fn new(kind: AddressKind) -> Self {
         let role = match kind {
             AddressKind::Standalone => Role::Leading,
             AddressKind::Keepalived => Role::Standby,
@@ -55,25 +67,69 @@ impl Seat {
             raises: VecDeque::new(),
             yields: None,
             heard: Term(0),
+            leaving: None,
+            restarted: None,
         }
     }
 
-    pub(in crate::core) const fn role(&self) -> Role {
+    pub(crate) const fn kind(&self) -> AddressKind {
+        self.kind
+    }
+
+    pub(crate) const fn seen(&self) -> Option<Sighting> {
+        self.seen
+    }
+
+    /// Whether this host holds an address that another could take.
+    pub(crate) fn holds(&self) -> bool {
+        self.kind == AddressKind::Keepalived && self.role == Role::Leading
+    }
+
+    /// A step waits for the address to move.
+    pub(crate) fn want_to_leave(&mut self, now: Uptime) {
+        let since = match self.leaving {
+            Some((since, tried)) if now.since(tried) < LEAVE_WANTED_FOR => since,
+            _ => now,
+        };
+        self.leaving = Some((since, now));
+    }
+
+    /// Whether a step waits for the address to move.
+    pub(crate) fn is_leaving(&self, now: Uptime) -> bool {
+        self.leaving.is_some_and(|(_, tried)| now.since(tried) < LEAVE_WANTED_FOR)
+    }
+
+    /// Whether the address had time enough to move.
+    pub(crate) fn waited_enough(&self, now: Uptime) -> bool {
+        self.is_leaving(now) && self.leaving.is_some_and(|(since, _)| now.since(since) >= LEAVE_WITHIN)
+    }
+
+    /// Whether keepalived is to be started (again) now.
+    pub(crate) fn restart_is_due(&mut self, now: Uptime) -> bool {
+        let gone = self.seen.is_some_and(|seen| !seen.keepalived_runs);
+        let due = gone && self.restarted.is_none_or(|at| now.since(at) >= RESTART_EVERY);
+        if due {
+            self.restarted = Some(now);
+        }
+        due
+    }
+
+    pub(crate) const fn role(&self) -> Role {
         self.role
     }
 
     /// The greatest term that agents spoke of.
-    pub(in crate::core) const fn heard(&self) -> Term {
+    pub(crate) const fn heard(&self) -> Term {
         self.heard
     }
 
     /// An agent spoke of a term.
-    pub(in crate::core) fn hear(&mut self, term: Term) {
+    pub(crate) fn hear(&mut self, term: Term) {
         self.heard = self.heard.max(term);
     }
 
     /// Takes in what was seen; whether keepalived came or went since the last time.
-    pub(in crate::core) fn see(&mut self, now: Uptime, sighting: Sighting) -> bool {
+    pub(crate) fn see(&mut self, now: Uptime, sighting: Sighting) -> bool {
         let before = self.seen.replace(sighting);
         if sighting.held && sighting.keepalived_runs {
             self.held_since.get_or_insert(now);
@@ -84,7 +140,7 @@ impl Seat {
     }
 
     /// Whether another's term may be answered with a greater one; if not, this supervisor yields.
-    pub(in crate::core) fn may_raise(&mut self, over: Term, now: Uptime) -> bool {
+    pub(crate) fn may_raise(&mut self, over: Term, now: Uptime) -> bool {
         if self.kind == AddressKind::Standalone {
             return true;
         }
@@ -100,7 +156,7 @@ impl Seat {
     }
 
     /// Why it does not lead; `None` if it may.
-    pub(in crate::core) fn standby(&self, now: Uptime) -> Option<Standby> {
+    pub(crate) fn standby(&self, now: Uptime) -> Option<Standby> {
         if self.kind == AddressKind::Standalone {
             return None;
         }
@@ -121,7 +177,7 @@ impl Seat {
     }
 
     /// Judges the role anew; says when it changed.
-    pub(in crate::core) fn judge(&mut self, now: Uptime) -> Option<Role> {
+    pub(crate) fn judge(&mut self, now: Uptime) -> Option<Role> {
         let role = if self.standby(now).is_none() { Role::Leading } else { Role::Standby };
         if role == self.role {
             return None;
@@ -139,7 +195,7 @@ impl Seat {
     }
 
     /// When the role must be judged again though nothing happens.
-    pub(in crate::core) fn next_wake(&self) -> Option<Uptime> {
+    pub(crate) fn next_wake(&self) -> Option<Uptime> {
         if self.role == Role::Leading {
             return None;
         }

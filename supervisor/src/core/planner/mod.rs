@@ -30,6 +30,7 @@ use protocol::{NodeName, OrderReason, Seconds, Soc, Stage, SupplyName, Uptime};
 pub(crate) use crossing::Crossings;
 pub(crate) use turn::{Turn, outlook, turns};
 
+use super::address::Seat;
 use super::budget::Budgets;
 use super::fleet::{Fleet, Node};
 use super::orders::Orders;
@@ -45,6 +46,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) paces: &'a Paces,
     pub(crate) settings: &'a Settings,
     pub(crate) budgets: &'a Budgets,
+    pub(crate) seat: &'a Seat,
     pub(crate) now: Uptime,
 }
 

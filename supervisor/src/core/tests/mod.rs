@@ -1,5 +1,6 @@
 //! The core under test: events in, actions out. [`site::Site`] plays the agents.
 
+mod address;
 mod energy;
 mod leading;
 mod links;

@@ -43,6 +43,8 @@ pub(super) struct Site {
     pub(super) core: Supervisor,
     pub(super) agents: BTreeMap<NodeName, Agent>,
     pub(super) energy: Energy,
+    /// What these nodes measure instead: they hang on another supply.
+    pub(super) own: BTreeMap<NodeName, Energy>,
     pub(super) records: Vec<Record>,
     /// Everything that was sent, with its time.
     pub(super) sent: Vec<(Uptime, LinkId, SupervisorMessage)>,
@@ -103,6 +105,7 @@ impl Site {
             core: Supervisor::new(settings),
             agents: BTreeMap::new(),
             energy: energy(90.0, 1.0),
+            own: BTreeMap::new(),
             records: Vec::new(),
             sent: Vec::new(),
             refused: Vec::new(),
@@ -231,7 +234,11 @@ impl Site {
             stage: agent.stage(),
             floor: agent.floor,
             reason: agent.reason.clone(),
-            energy: if agent.hello.has_sensor { self.energy } else { Energy::default() },
+            energy: if agent.hello.has_sensor {
+                self.own.get(&agent.hello.node).copied().unwrap_or(self.energy)
+            } else {
+                Energy::default()
+            },
             host: Host {
                 cpu_permille: self.busy.map(|busy| busy[agent.stage() as usize]),
                 ..Host::default()
