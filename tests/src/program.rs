@@ -1,7 +1,7 @@
 //! The built programs, run as a user runs them, with their output kept line by line.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,8 +39,23 @@ impl Program {
     /// # Panics
     /// When it cannot be started.
     pub fn start(name: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(path(name))
-            .args(args)
+        let mut command = Command::new(path(name));
+        command.args(args);
+        Self::spawn(name, command)
+    }
+
+    /// As [`Self::start`], in a network namespace, also with a program of the machine.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_in(namespace: &str, program: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{namespace}")).arg(program).args(args);
+        Self::spawn(&program.display().to_string(), command)
+    }
+
+    fn spawn(name: &str, mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

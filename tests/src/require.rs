@@ -52,6 +52,23 @@ fn missing(suite: &str, programs: &[(&str, &str)]) -> Vec<String> {
     missing
 }
 
+/// Whether masters with keepalived can be played here, in network namespaces.
+///
+/// # Panics
+/// In CI, when they cannot.
+pub fn keepalived(test: &str) -> bool {
+    let mut missing = Vec::new();
+    if !rustix::process::geteuid().is_root() {
+        missing.push("root (run: sudo tests/run address)".to_owned());
+    }
+    for (program, package) in [("keepalived", "keepalived"), ("ip", "iproute2"), ("nsenter", "util-linux")] {
+        if find_program(program).is_none() {
+            missing.push(format!("{program} (run: apt-get install {package})"));
+        }
+    }
+    report(test, &missing)
+}
+
 /// Finds a program in the places where Debian puts them, whatever `PATH` says.
 pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]

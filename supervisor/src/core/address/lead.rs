@@ -129,7 +129,8 @@ impl Supervisor {
         let (name, obeyed) = (node.name.clone(), obeyed(node));
         let order = node.report.as_ref().and_then(|(report, _)| report.order);
         if let Some(order) = order {
-            self.on_term(now, order.term, false, actions);
+            // Two masters that began to lead on two sides of a split may have chosen the same term.
+            self.on_term(now, order.term, order > self.orders.newest() && order.term == self.term(), actions);
         }
         if !self.leads() {
             return self.mirror(now, &name, obeyed, first);

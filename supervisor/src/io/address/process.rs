@@ -40,6 +40,7 @@ pub(super) async fn restart(settings: &Keepalived) -> Result<(), String> {
     if settings.restart.is_empty() || Host::new(settings).keepalived().is_some() {
         return Ok(());
     }
+    conf::write(settings)?;
     remove_left_over(&settings.pid_file);
     command(&settings.restart).await
 }
