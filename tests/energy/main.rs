@@ -122,6 +122,35 @@ fn an_old_battery_is_known_from_its_second_discharge_on() {
 }
 
 #[test]
+fn the_last_tenth_of_a_cold_battery_is_not_promised_away() {
+    // Two points of charge are left then that can be drawn: the knee comes early, and the resistance has risen.
+    let trace = open("la_flooded_discharge_5C");
+    let first = run(&trace, FLOODED, 0.0);
+    let aged = Known { label: FLOODED.label / 0.7, ..FLOODED };
+    let before = run(&trace, aged, 0.0);
+    let second = run::estimator(&trace, aged, Some(&before.learned), 0.0, |_, _, _| ());
+    for (name, outcome) in [("new", first), ("old, second discharge", second)] {
+        hold(&outcome, name, 5.0, 12.0);
+        let [half, quarter, tenth] = outcome.score.left.map(Option::unwrap);
+        assert!(half < 25.0 && quarter < 20.0 && tenth < 25.0, "{name}: {:?}", outcome.score.left);
+        assert!(outcome.score.coverage() > 75.0, "{name}: inside {:.0} %", outcome.score.coverage());
+    }
+}
+
+#[test]
+fn an_old_battery_lies_inside_the_band_while_nobody_knows_that_it_is_old() {
+    for (name, known) in [
+        ("la_agm_discharge_25C", AGM),
+        ("la_flooded_discharge_25C", FLOODED),
+        ("lfp_discharge_25C", LITHIUM),
+        ("lfp_rests_25C", LITHIUM),
+    ] {
+        let outcome = run(&open(name), Known { label: known.label / 0.7, ..known }, 0.0);
+        assert!(outcome.score.coverage() > 75.0, "{name}: inside {:.0} %", outcome.score.coverage());
+    }
+}
+
+#[test]
 fn sensor_faults_are_found_and_told() {
     let night = open("la_agm_discharge_25C");
     let days = open("la_agm_solar3d");

@@ -108,8 +108,8 @@ impl Estimator {
         let label = self.cell.label;
         let size = self.drawn.size / label;
         let spread = self.drawn.size_spread;
-        let sure = spread < 0.04 && self.celsius > 10.0;
-        let gain = sure && (size - 1.0).abs() > (1.5 * spread).max(0.033) && size > 0.92;
+        let sure = spread < 0.045 && self.celsius > 10.0;
+        let gain = sure && (size - 1.0).abs() > spread.max(0.03) && size > 0.92;
         let old = sure && size <= 0.92;
         [
             self.suspect.clipped().map(|amps| Advisory::ShuntClipped { limit: Current::from_amps(amps) }),

@@ -7,7 +7,7 @@
 
 use libm::{exp, sqrt};
 
-use super::cell::{Cell, Shape};
+use super::cell::{Cell, Shape, TRUST};
 use super::chance::{bell, even, mixed};
 use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, places};
 
@@ -24,6 +24,10 @@ const MISS_SPREAD: f64 = 0.03;
 const EMPTY_SPREAD: f64 = 0.015;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
+/// No capacity is known better than this, in parts of the label's: where it ends is a matter of rate, cold and age.
+const SIZE_SPREAD_LEAST: f64 = 0.02;
+/// By how much a bank that is surer than that is spread again when it is drawn anew.
+const STRETCH_MOST: f64 = 1.15;
 /// Bins of the weighted percentile.
 const BINS: usize = 96;
 
@@ -87,13 +91,24 @@ impl Belief {
     pub(super) fn fresh(cell: &Cell) -> Self {
         // IEC 60896 asks 95 % of a new one, good ones hold more than their label; a shunt is off by a few percent. An
         // old LiFePO4 battery is only told in its knee, so that more must be allowed for.
-        let [old, used] = if cell.is_lead() { [0.90, 0.965] } else { [0.74, 0.95] };
+        let [old, used] = if cell.is_lead() { [0.74, 0.945] } else { [0.68, 0.93] };
         Self {
             sizes: [0.55, old, used, 0.985, 1.0, 1.015, 1.035, 1.06, 1.12],
             offset: (0.0, cell.steady_spread()),
             resistance: (1.0, 1.0, 0.5),
             end: (0.0, 1.0),
         }
+    }
+
+    /// The same, but no surer of the capacity than anybody can be.
+    pub(super) fn humble(mut self) -> Self {
+        let middle = self.sizes[SIZES / 2];
+        let spread =
+            self.sizes.iter().map(|size| (size - middle) * (size - middle)).sum::<f64>() / SIZES as f64;
+        let least = SIZE_SPREAD_LEAST * SIZE_SPREAD_LEAST;
+        let wider = sqrt(1.0 + least / spread.max(0.01 * least));
+        self.sizes = self.sizes.map(|size| (middle + (size - middle) * wider).clamp(0.1, 2.0));
+        self
     }
 
     fn size_at(&self, probability: f64) -> f64 {
@@ -125,6 +140,8 @@ pub(super) struct View {
 pub(super) struct Bank {
     all: Box<[Hypothesis]>,
     drift: Drift,
+    /// How much more the battery resists now than full, on the mean.
+    rise: f64,
     counter: u64,
 }
 
@@ -151,7 +168,7 @@ impl Bank {
             one.errors[SLOW] = belief.resistance.1;
         }
         let drift = Drift::new(belief.offset.1, cell.wander(), belief.resistance.2);
-        let mut bank = Self { all, drift, counter: 0 };
+        let mut bank = Self { all, drift, rise: 1.0, counter: 0 };
         bank.place(start);
         bank
     }
@@ -204,20 +221,25 @@ impl Bank {
         let mut row = [0.0; ERRORS];
         row[..PLACES].copy_from_slice(&places(view.drawn));
         row[WANDER] = 1.0;
-        row[FAST] = -view.amps * factor;
-        row[SLOW] = -view.amps_slow * factor;
-        self.drift.allow(cell.wander_factor(view.celsius));
-        let gain = self.drift.look(row, view.noise);
         let amps = view.amps.max(0.0);
         let ends = cell.ends(amps, view.celsius);
+        // All share the gains, so they look through the resistance of the mean; each expects the drop over its own.
+        let (rise, _) = self.mean(|one| cell.rise(one.soc, ends.at(one.size)));
+        self.rise = rise;
+        row[FAST] = -view.amps * factor * rise;
+        row[SLOW] = -view.amps_slow * factor * rise;
+        self.drift.allow(cell.wander_factor(view.celsius));
+        let gain = self.drift.look(row, view.noise);
         for one in &mut self.all {
             let end = ends.at(one.size);
+            let apart = cell.rise(one.soc, end) - rise;
+            let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor * apart;
             let expected = cell.voltage(one.soc, one.shape, end);
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
             let steep = 0.7 * (above - expected);
             let holds = cell.offset_holds(expected);
             one.log_weight +=
-                cell.trust() * gain.apply(&mut one.errors, view.volts, expected, steep * steep, holds);
+                TRUST * gain.apply(&mut one.errors, view.volts, expected - drop, steep * steep, holds);
         }
         self.settle();
     }
@@ -228,7 +250,7 @@ impl Bank {
         let end = cell.end(view.amps.max(0.0) / cell.label, view.celsius);
         let (expected, _) = self.mean(|one| {
             let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor;
-            cell.voltage(one.soc, one.shape, end) - drop
+            cell.voltage(one.soc, one.shape, end) - drop * cell.rise(one.soc, end)
         });
         view.volts - expected
     }
@@ -241,7 +263,7 @@ impl Bank {
     /// The resistance as seen in quick changes of the current, in parts of the datasheet's, with its variance.
     pub(super) fn see_resistance(&mut self, seen: f64, noise: f64) {
         let mut row = [0.0; ERRORS];
-        row[FAST] = 1.0;
+        row[FAST] = self.rise;
         let gain = self.drift.look(row, noise);
         for one in &mut self.all {
             let _ = gain.apply(&mut one.errors, seen, 0.0, 0.0, 1.0);
@@ -263,9 +285,9 @@ impl Bank {
     }
 
     /// The battery is at its end of discharge: each hypothesis is judged by how near it was. That is where the capacity
-    /// ends by definition, whatever the curve is worth.
-    pub(super) fn empty(&mut self, cell: &Cell, view: &View) {
-        let ends = cell.ends(view.amps, view.celsius);
+    /// ends by definition, whatever the curve is worth. `amps` is the current that met it.
+    pub(super) fn empty(&mut self, cell: &Cell, amps: f64, celsius: f64) {
+        let ends = cell.ends(amps, celsius);
         for one in &mut self.all {
             // Where the knee of LiFePO4 lies says nothing of where it ends.
             let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
@@ -273,6 +295,11 @@ impl Bank {
             one.log_weight -= 0.5 * off * off / (1.0 + off * off / 20.0);
         }
         self.settle();
+    }
+
+    /// How much more the battery resists now than full, on the mean.
+    pub(super) fn rise(&self) -> f64 {
+        self.rise
     }
 
     /// Brings the weights to scale, and draws anew where few carry all.
@@ -293,7 +320,9 @@ impl Bank {
     /// Systematic resampling, with a little spread so that copies part again.
     fn draw(&mut self, sum: f64) {
         let (_, soc_spread) = self.mean(|one| one.soc);
-        let (_, size_spread) = self.mean(|one| one.size);
+        let (size, size_spread) = self.mean(|one| one.size);
+        // Many like views make many hypotheses surer than the equation deserves.
+        let stretch = (SIZE_SPREAD_LEAST / size_spread.max(1e-6)).clamp(1.0, STRETCH_MOST);
         let old = self.all.clone();
         let step = sum / COUNT as f64;
         self.counter += 1;
@@ -311,7 +340,9 @@ impl Bank {
             let counter = (self.counter << 12) + 8 * index as u64;
             let jitter = |axis: u64| bell(mixed(counter + axis));
             one.soc = (one.soc + 0.12 * soc_spread * jitter(0)).clamp(SOC_LEAST, 1.0);
-            one.size = (one.size + 0.12 * size_spread * jitter(1)).clamp(0.2, 1.5);
+            one.size =
+                (size + (one.size - size) * stretch + 0.12 * size_spread.max(SIZE_SPREAD_LEAST) * jitter(1))
+                    .clamp(0.2, 1.5);
             one.shape.knee = (one.shape.knee * exp(0.05 * jitter(2))).clamp(0.3, 3.0);
             one.shape.end = (one.shape.end + 0.12 * jitter(3)).clamp(-3.0, 3.0);
             one.loss = (one.loss * exp(0.1 * jitter(4))).clamp(0.1, 10.0);

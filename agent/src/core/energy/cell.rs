@@ -14,8 +14,21 @@ use crate::config::Battery;
 pub(super) const KNEE_WIDTH: f64 = 0.05;
 /// Spread of a voltmeter's steady error, V: half a percent of 12 V is usual.
 const METER_SPREAD: f64 = 0.04;
+/// A knee is at least so deep, V: whatever the resistance of a battery, it ends.
+const KNEE_LEAST: f64 = 0.2;
+/// How much a few minutes' voltage says of the charge, in parts of what its noise alone would allow: one view errs as the
+/// last one did, because the equation is no battery.
+pub(super) const TRUST: f64 = 0.6;
+/// The rate that a lead-acid label is for, in parts of the capacity an hour: C/20.
+const LABEL_RATE_LEAD: f64 = 0.05;
 /// Above this rest voltage the plateau of LiFePO4 begins: its height says nothing of the charge.
 const PLATEAU: f64 = 13.05;
+
+/// How often the interval of the usable end is halved: to a thousandth of the capacity.
+const EMPTY_ROUNDS: usize = 10;
+/// What is left of the conductivity of the acid, in the pores, when a battery is empty: full, it holds about 35 % of
+/// acid by weight, empty less than a tenth (Bode), and sulfate has narrowed its ways.
+const CONDUCTS_EMPTY: f64 = 0.3;
 
 /// The battery as an equation. Plain numbers in volts, amperes, ohms, amp-hours, parts of the capacity.
 #[derive(Debug, Clone)]
@@ -61,13 +74,19 @@ impl Cell {
         let resistance =
             battery.resistance.unwrap_or_else(|| battery.chemistry.resistance(battery.capacity)).ohms();
         let empty = usual.empty.volts();
+        let is_lead = battery.chemistry.is_lead_acid();
+        let label = battery.capacity.amp_hours().max(0.1);
+        // The discharge that defines the label ends under a load too, and its drop is a part of the knee.
+        let usual_resistance = battery.chemistry.resistance(battery.capacity).ohms();
+        let drop =
+            if is_lead { 2.0 / CONDUCTS_EMPTY * LABEL_RATE_LEAD * label * usual_resistance } else { 0.0 };
         Self {
             chemistry: battery.chemistry,
             usual,
-            label: battery.capacity.amp_hours().max(0.1),
+            label,
             resistance,
             cutoff: battery.cutoff.map_or(empty, |cut| cut.volts().max(empty)),
-            knee: usual.rest.volts()[0] - empty - 0.06,
+            knee: (usual.rest.volts()[0] - empty - 0.06 - drop).max(KNEE_LEAST),
         }
     }
 
@@ -116,6 +135,16 @@ impl Cell {
         if below > 0.0 { 1.0 + per_kelvin * below } else { 1.0 + 0.5 * per_kelvin * below }
     }
 
+    /// How much more it resists at this state of charge than full: the acid thins, and conducts less. `end` is where it
+    /// is usably empty.
+    pub(super) fn rise(&self, soc: f64, end: f64) -> f64 {
+        if !self.is_lead() {
+            return 1.0;
+        }
+        let left = ((soc - end) / (1.0 - end)).clamp(0.0, 1.0);
+        1.0 / (CONDUCTS_EMPTY + (1.0 - CONDUCTS_EMPTY) * left)
+    }
+
     /// The usable end of a hypothesis, where the datasheet's is `end`. Published charts of LiFePO4 differ most about
     /// where its knee lies.
     pub(super) fn end_of(&self, shape: Shape, end: f64) -> f64 {
@@ -126,12 +155,6 @@ impl Cell {
     /// A mean under this is at the end of discharge: the bursts of the load are there already, V.
     pub(super) fn empty_below(&self) -> f64 {
         self.usual.empty.volts() + if self.is_lead() { 0.15 } else { 0.5 }
-    }
-
-    /// How much a few minutes' voltage says of the charge, in parts of what its noise alone would allow: one view errs
-    /// as the last one did, because the equation is no battery. LiFePO4 is told of least well, in its knee.
-    pub(super) fn trust(&self) -> f64 {
-        if self.is_lead() { 0.6 } else { 0.3 }
     }
 
     /// How far the whole of the curve may lie off the datasheet, with the voltmeter's error, V.
@@ -149,7 +172,7 @@ impl Cell {
             Wander { curve, curve_end: 0.5, curve_length: 0.5, passing, passing_length: 0.3 }
         } else {
             // The height of the plateau says nothing of the knee.
-            Wander { curve: 0.0, curve_end: 0.0, curve_length: 1.0, passing: spread, passing_length: 0.05 }
+            Wander { curve: 0.0, curve_end: 0.0, curve_length: 1.0, passing: spread, passing_length: 0.03 }
         }
     }
 
@@ -160,7 +183,7 @@ impl Cell {
 
     /// Rate at which a label's capacity holds, in parts of the capacity an hour: C/20 for lead-acid, C/5 for lithium.
     fn label_rate(&self) -> f64 {
-        if self.is_lead() { 0.05 } else { 0.2 }
+        if self.is_lead() { LABEL_RATE_LEAD } else { 0.2 }
     }
 
     /// State of charge at which a new battery reaches its end of discharge, at this rate (parts an hour) and
@@ -219,25 +242,22 @@ impl Cell {
 
     /// Where this hypothesis is empty for a load: where the terminals meet the cut-off.
     ///
-    /// `offset` is what the terminals show above the equation, `drop` what the resistance takes.
+    /// `offset` is what the terminals show above the equation, `drop` what the resistance takes of a full battery.
     pub(super) fn empty_at(&self, shape: Shape, end: f64, offset: f64, drop: f64) -> f64 {
-        let wanted = self.cutoff + drop - offset * self.offset_holds(self.cutoff);
+        let wanted = self.cutoff - offset * self.offset_holds(self.cutoff);
         let usable = self.end_of(shape, end);
         if !self.is_lead() {
             let stretch = (1.0 - usable) * (0.85 + 0.15 * shape.knee);
-            return usable + stretch * self.table_soc(wanted.min(PLATEAU));
+            return usable + stretch * self.table_soc((wanted + drop).min(PLATEAU));
         }
-        // Two rounds: the table is nearly straight over the knee, so the knee's depth there is known at once.
-        let width = KNEE_WIDTH * shape.knee;
-        let mut empty = usable;
-        for _ in 0..2 {
-            let depth = (self.table(empty) - wanted) / self.knee;
-            if depth < 0.02 {
-                return self.table_soc(wanted).max(usable);
-            }
-            empty = (usable - width * log(depth)).max(usable - width);
+        // A few halvings: table, knee and drop all fall towards the end.
+        let left = |soc: f64| self.voltage(soc, shape, end) - drop * self.rise(soc, usable) - wanted;
+        let (mut empty, mut above) = (usable, 1.0);
+        for _ in 0..EMPTY_ROUNDS {
+            let middle = 0.5 * (empty + above);
+            if left(middle) > 0.0 { above = middle } else { empty = middle }
         }
-        empty
+        0.5 * (empty + above)
     }
 
     /// The state of charge at which the table shows this.

@@ -7,7 +7,7 @@
 use libm::exp;
 
 /// Over how much charge (parts of the capacity) the line reaches back.
-const REACH: f64 = 0.03;
+const REACH: f64 = 0.02;
 /// Before so much was drawn (parts of the capacity) there is no line.
 const DRAWN_LEAST: f64 = 0.015;
 
@@ -21,6 +21,9 @@ pub(super) struct Fall {
     volts: f64,
     drawn_drawn: f64,
     drawn_volts: f64,
+    /// Resistance seen in quick changes of the current of late, ohms, and what it weighs.
+    ohms: f64,
+    ohms_weight: f64,
 }
 
 impl Fall {
@@ -28,18 +31,31 @@ impl Fall {
     pub(super) fn observe(&mut self, drawn: f64, volts: f64) {
         let moved = self.last.map_or(0.0, |last| drawn - last);
         if moved < 0.0 {
-            *self = Self::default();
+            *self = Self { ohms: self.ohms, ohms_weight: self.ohms_weight, ..Self::default() };
         }
         self.last = Some(drawn);
         self.seen += moved.max(0.0);
         // All that is held lies relative to the newest view, so that nothing grows.
         let keep = exp(-moved.max(0.0) / REACH);
+        self.ohms_weight *= keep;
         let (weight, drawn_sum) = (self.weight, self.drawn);
         self.drawn_drawn = keep * (self.drawn_drawn - 2.0 * moved * drawn_sum + moved * moved * weight);
         self.drawn_volts = keep * (self.drawn_volts - moved * self.volts);
         self.drawn = keep * (drawn_sum - moved * weight);
         self.volts = keep * self.volts + volts;
         self.weight = keep * weight + 1.0;
+    }
+
+    /// The resistance as seen in quick changes of the current, with its variance.
+    pub(super) fn see_resistance(&mut self, ohms: f64, variance: f64) {
+        let weight = 1.0 / variance.max(1e-9);
+        self.ohms_weight += weight;
+        self.ohms += (ohms - self.ohms) * weight / self.ohms_weight;
+    }
+
+    /// What it was of late, ohms; rising towards the end, when the mean of a whole discharge says too little.
+    pub(super) fn resistance(&self) -> Option<f64> {
+        (self.ohms_weight > 0.0).then_some(self.ohms.max(0.0))
     }
 
     /// So much can be drawn at the most (parts of the capacity) until these volts are met; `None` without a line that

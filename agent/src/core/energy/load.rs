@@ -11,6 +11,11 @@ const SLOW_SECONDS: f64 = 28_800.0;
 /// Beyond these parts of the slow mean the load has changed, not wavered: a shed, or work begun in earnest.
 const FALLEN: f64 = 0.6;
 const RISEN: f64 = 1.6;
+/// How long a burst is remembered, s.
+const PEAK_SECONDS: f64 = 43_200.0;
+/// Bursts above the mean, before any were seen and at the most.
+const PEAK_USUAL: f64 = 1.5;
+const PEAK_MOST: f64 = 2.5;
 /// With so many hours left the middle mean counts alone, and with so many the slow one.
 const HOURS_NEAR: f64 = 2.0;
 const HOURS_FAR: f64 = 8.0;
@@ -21,6 +26,7 @@ pub(super) struct PresentLoad {
     quick: f64,
     middle: f64,
     slow: f64,
+    peak: f64,
     volts: f64,
     seen: f64,
 }
@@ -36,10 +42,13 @@ impl PresentLoad {
         mean(&mut self.middle, watts, MIDDLE_SECONDS);
         mean(&mut self.slow, watts, SLOW_SECONDS);
         mean(&mut self.volts, volts, QUICK_SECONDS);
+        self.peak += (self.middle - self.peak) * weight(seconds, PEAK_SECONDS);
+        self.peak = self.peak.max(watts);
         let (least, most) = (FALLEN * self.slow, RISEN * self.slow);
         if self.quick < least.min(most) || self.quick > least.max(most) {
             self.slow = self.quick;
             self.middle = self.quick;
+            self.peak = watts;
             self.seen = self.seen.min(QUICK_SECONDS);
         }
     }
@@ -58,6 +67,18 @@ impl PresentLoad {
     /// The current of the last hour or two, A.
     pub(super) fn amps(&self) -> f64 {
         self.middle / self.volts.max(1.0)
+    }
+
+    /// The current of the last hours, A.
+    pub(super) fn amps_slow(&self) -> f64 {
+        self.slow / self.volts.max(1.0)
+    }
+
+    /// How much higher than its mean the load bursts: what meets the cut-off first.
+    pub(super) fn peak(&self) -> f64 {
+        let seen = (self.seen / PEAK_SECONDS).min(1.0);
+        let ratio = if self.middle > 0.0 { self.peak / self.middle } else { PEAK_USUAL };
+        (seen * ratio + (1.0 - seen) * ratio.max(PEAK_USUAL)).clamp(1.0, PEAK_MOST)
     }
 }
 

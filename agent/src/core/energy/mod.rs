@@ -53,26 +53,30 @@ const BAND_UNKNOWN_LITHIUM: f64 = 0.25;
 const VOUCHED_SPREAD: f64 = 0.012;
 /// Spread of a charge found full by voltage, tail and duration.
 const FULL_SPREAD: f64 = 0.008;
-/// A load's bursts meet the cut-off before its mean does.
-const PEAK: f64 = 1.5;
 /// So much of the capacity after a known start the voltmeter can be judged ...
 const VOLTMETER_MOVED: f64 = 0.1;
 /// ... and is at fault when its reading lies this far off, V: two percent of error and the widest datasheet do not.
 const VOLTMETER_OFF: f64 = 0.4;
 /// What may flow beyond the end of a shunt's range, in parts of what is read.
 const UNSEEN: f64 = 0.5;
-/// With less than this part of the label's capacity left, the slope of the voltage has a say ...
-const FALLING: f64 = 0.3;
-/// ... and of what its straight line promises, these parts are believed: a knee bends.
+/// With less than so much of the label's capacity left, the slope of the voltage begins to have a say; with less than the
+/// other, all of it ...
+const FALLING_LEAD: (f64, f64) = (0.22, 0.12);
+const FALLING_LITHIUM: (f64, f64) = (0.15, 0.11);
+/// ... and of what its straight line promises, these parts are believed, since a knee bends ...
 const FALL_BAND: [f64; 3] = [0.5, 0.75, 1.0];
+/// ... down to so far above the cut-off, V: a voltmeter is off by half a percent, and the line is at its end soon.
+const FALL_OVER: [f64; 3] = [0.08, 0.05, 0.0];
 /// So much above its end of discharge a battery was charged again, V.
 const EMPTY_OVER: f64 = 1.0;
+/// A reading is at the end of discharge so far above it: a voltmeter is off by half a percent, V.
+const END_METER: f64 = 0.06;
 /// Percentiles of the band.
 const BAND: [f64; 3] = [0.1, 0.5, 0.9];
-/// Of the charge that can still be drawn: too short a promise costs less than too long a one, and the knee of LiFePO4
-/// comes with less warning.
-const BAND_USABLE_LEAD: [f64; 3] = [0.1, 0.45, 0.9];
-const BAND_USABLE_LITHIUM: [f64; 3] = [0.1, 0.4, 0.9];
+/// Of the charge that can still be drawn: with much left as it is, near the end on the short side, since too short a
+/// promise costs less there than too long a one, and the knee of LiFePO4 comes with less warning.
+const BAND_USABLE_LEAD: [f64; 4] = [0.1, 0.2, 0.5, 0.9];
+const BAND_USABLE_LITHIUM: [f64; 4] = [0.1, 0.38, 0.6, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -142,7 +146,7 @@ impl Estimator {
     pub fn new(battery: Battery, learned: Option<&Learned>, off_for: Option<Duration>) -> Self {
         let cell = Cell::new(&battery);
         let belief = learned.and_then(|known| known.belief(cell.steady_spread()));
-        let belief = belief.unwrap_or_else(|| Belief::fresh(&cell));
+        let belief = belief.map_or_else(|| Belief::fresh(&cell), Belief::humble);
         let start = learned.map_or(Start::Unknown, |known| restart(known, off_for));
         let bank = Bank::new(&cell, start, &belief);
         let mut new = Self {
@@ -232,7 +236,7 @@ impl Estimator {
         self.compensate(volts + amps * quick + self.window.amps_slow() * slow, seconds);
         if self.full.observe(self.cell.usual, self.cell.label, volts, amps, self.celsius, seconds) {
             self.found_full();
-        } else if self.window.is_due() {
+        } else if self.window.is_due() || self.meets_end(volts) {
             self.look();
         }
     }
@@ -272,6 +276,7 @@ impl Estimator {
         self.settle_pending();
         let resistance = self.cell.resistance * self.cell.resistance_factor(self.celsius);
         if let Some((ohms, variance)) = self.suspect.take_resistance() {
+            self.fall.see_resistance(ohms, variance);
             let seen = ohms / resistance;
             if (0.05..20.0).contains(&seen) {
                 self.bank.see_resistance(seen, variance / (resistance * resistance) + 0.04);
@@ -281,8 +286,10 @@ impl Estimator {
             self.window.take(resistance, self.cell.label, self.drawn_since_full(), self.celsius)
         {
             self.check_voltmeter(&view);
-            let usual = (view.amps - self.load.amps()) * self.drawn.resistance.0;
-            self.fall.observe(view.drawn, view.volts + usual);
+            let usual = self.load.amps_slow();
+            let (quick, slow) = self.resistance_now();
+            let drop = (view.amps - usual) * quick + (view.amps_slow - usual) * slow;
+            self.fall.observe(view.drawn, view.volts + drop);
             if self.cell.tells(view.volts - self.volts_off.unwrap_or(0.0)) {
                 self.bank.weigh(&self.cell, &view);
                 self.check_empty(&view);
@@ -291,11 +298,19 @@ impl Estimator {
         self.draw();
     }
 
+    /// Whether a reading is at the end of discharge, and the first one to be.
+    fn meets_end(&self, volts: f64) -> bool {
+        self.cell.is_lead() && !self.was_empty && volts < self.cell.usual.empty.volts() + END_METER
+    }
+
     /// Told once a discharge: what was drawn until the end is what the battery holds.
     fn check_empty(&mut self, view: &View) {
-        let at_end = view.volts < self.cell.empty_below();
+        let met = self.last.filter(|last| self.meets_end(last.voltage.volts()));
+        let at_end = met.is_some() || view.volts < self.cell.empty_below();
         if at_end && !self.was_empty {
-            self.bank.empty(&self.cell, view);
+            // A burst that meets the end says less than a mean that does: somewhere between the two currents.
+            let burst = met.and_then(|last| last.current).map_or(view.amps, Current::amps);
+            self.bank.empty(&self.cell, 0.5 * (view.amps + burst.max(view.amps)), view.celsius);
         }
         self.was_empty |= at_end;
         if view.volts > self.cell.empty_below() + EMPTY_OVER {
@@ -388,7 +403,7 @@ impl Estimator {
         let (quick, _) = self.bank.mean(|one| one.errors[FAST]);
         let (slow, _) = self.bank.mean(|one| one.errors[SLOW]);
         let (size, size_spread) = self.bank.mean(|one| one.size);
-        let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
+        let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius) * self.bank.rise();
         self.drawn = Drawn {
             soc: self.bank.percentiles(|one| one.soc, BAND),
             usable: self.usable(load),
@@ -398,29 +413,43 @@ impl Estimator {
         };
     }
 
+    /// Resistance at once, as seen of late, and behind the slow pair, ohms.
+    fn resistance_now(&self) -> (f64, f64) {
+        let (quick, slow) = self.drawn.resistance;
+        (self.fall.resistance().unwrap_or(quick), slow)
+    }
+
     /// Charge that can still be drawn by this current, Ah: percentiles.
     fn usable(&self, amps: f64) -> [f64; 3] {
         let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
         let label = self.cell.label;
         let ends = self.cell.ends(amps, self.celsius);
         let drawn = self.drawn_since_full();
-        let bursts = (PEAK * amps - self.load.amps()) * self.drawn.resistance.0;
-        let most = self.fall.most(self.cell.cutoff + bursts);
-        let most = most.unwrap_or(f64::MAX) * label;
+        let (quick, slow) = self.resistance_now();
+        let (peak, usual) = (self.load.peak(), self.load.amps_slow());
+        let bursts = (peak * amps - usual) * quick + (amps - usual) * slow;
         let all = self.bank.percentiles(
             |one| {
                 let end = ends.at(one.size);
                 let offset = one.errors[WANDER] + curve(&one.errors, &places(drawn + one.soc * one.size));
-                let drop = amps * ohms * (PEAK * one.errors[FAST] + one.errors[SLOW]);
+                let drop = amps * ohms * (peak * one.errors[FAST] + one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
             },
             if self.cell.is_lead() { BAND_USABLE_LEAD } else { BAND_USABLE_LITHIUM },
         );
-        if all[1] > FALLING * label {
+        let [low, near, far, high] = all;
+        let (begins, whole) = if self.cell.is_lead() { FALLING_LEAD } else { FALLING_LITHIUM };
+        let part = ((begins - far / label) / (begins - whole)).clamp(0.0, 1.0);
+        let all = [low, far + part * (near - far), high];
+        if part == 0.0 {
             return all;
         }
-        std::array::from_fn(|at| all[at].min(most * FALL_BAND[at]))
+        let most = |over: f64| self.fall.most(self.cell.cutoff + bursts + over).unwrap_or(f64::MAX) * label;
+        std::array::from_fn(|at| {
+            let bound = all[at].min(most(FALL_OVER[at]) * FALL_BAND[at]);
+            all[at] + part * (bound - all[at])
+        })
     }
 
     /// Nothing believable was read at `now`, for this reason: what is known ages at its worst rate.
