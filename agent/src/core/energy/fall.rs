@@ -103,4 +103,16 @@ mod tests {
         fall.observe(0.5, 12.4);
         assert_eq!(fall.most(10.5), None);
     }
+
+    #[test]
+    fn the_resistance_near_the_end_is_not_that_of_the_whole_discharge() {
+        let mut fall = Fall::default();
+        for step in 0..=190 {
+            let drawn = f64::from(step) * 0.005;
+            fall.observe(drawn, knee(drawn));
+            fall.see_resistance(0.02 + 0.08 * drawn, 1e-4);
+        }
+        let ohms = fall.resistance().unwrap();
+        assert!((ohms - 0.0944).abs() < 0.003, "{ohms} ohms");
+    }
 }

@@ -117,4 +117,17 @@ mod tests {
         }
         assert!(load.watts(1.0) > load.watts(12.0) + 2.0, "{} and {} W", load.watts(1.0), load.watts(12.0));
     }
+
+    #[test]
+    fn a_burst_is_remembered_for_hours_and_fades() {
+        let mut load = PresentLoad::default();
+        for step in 0..8640 {
+            let amps = if step == 4320 { 4.0 } else { 2.0 };
+            load.observe(12.0, amps, 10.0);
+            if step == 4320 + 360 {
+                assert!((1.8..2.0).contains(&load.peak()), "an hour later: {}", load.peak());
+            }
+        }
+        assert!(load.peak() < 1.5, "half a day later: {}", load.peak());
+    }
 }
