@@ -79,6 +79,16 @@ pub enum Refusal {
     Full,
     /// No hello came in time.
     Silent,
+    /// The link is not protected, and this supervisor takes protected ones only.
+    Unprotected,
+    /// The caller speaks TLS, and this supervisor has no certificates.
+    NoCertificates,
+    /// The caller's enrolment was revoked.
+    Revoked,
+    /// The hello names another node than the certificate.
+    OtherName,
+    /// The certificate ran out while the link stood.
+    Expired,
 }
 
 impl fmt::Display for Refusal {
@@ -93,6 +103,17 @@ impl fmt::Display for Refusal {
             Self::Superseded => f.write_str("a newer link of the same node took over"),
             Self::Full => f.write_str("the supervisor holds as many links as it may"),
             Self::Silent => f.write_str("no hello came in time"),
+            Self::Unprotected => f.write_str(
+                "the link is not protected, and this supervisor takes protected ones only: enrol the node \
+                 (heliostat-agent join)",
+            ),
+            Self::NoCertificates => f.write_str(
+                "the caller speaks TLS, and this supervisor has no certificates: run heliostat init or heliostat \
+                 join on it",
+            ),
+            Self::Revoked => f.write_str("the node's enrolment was revoked"),
+            Self::OtherName => f.write_str("the certificate is another node's than the one that the hello names"),
+            Self::Expired => f.write_str("the certificate ran out while the link stood"),
         }
     }
 }

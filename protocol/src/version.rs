@@ -8,6 +8,8 @@
 //! - `Hello`, `Welcome` and `Refused` go over the link before anything is agreed. Their layout, and that of the
 //!   refusals that exist today, is frozen for good; whatever a later version adds goes into messages of its own,
 //!   sent after the `Welcome`.
+//! - The refusals about certificates are said to those who speak TLS, which every build that does knows, and to a
+//!   caller in clear where TLS is wanted: one that does not know them is closed on either way.
 //! - Within a version nothing changes. A new message, field, reason or fault is appended behind the others and
 //!   belongs to the next version: it is sent only where that version was agreed.
 //! - A version is dropped only one minor release after its successor shipped, so that a fleet can be updated node

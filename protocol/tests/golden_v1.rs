@@ -189,6 +189,11 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         Refusal::Superseded => "superseded",
         Refusal::Full => "full",
         Refusal::Silent => "silent",
+        Refusal::Unprotected => "unprotected",
+        Refusal::NoCertificates => "no_certificates",
+        Refusal::Revoked => "revoked",
+        Refusal::OtherName => "other_name",
+        Refusal::Expired => "expired",
     };
     let all = [
         Refusal::Version { min: 1, max: 1 },
@@ -198,6 +203,11 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         Refusal::Superseded,
         Refusal::Full,
         Refusal::Silent,
+        Refusal::Unprotected,
+        Refusal::NoCertificates,
+        Refusal::Revoked,
+        Refusal::OtherName,
+        Refusal::Expired,
     ];
     all.into_iter().map(|refusal| (name(&refusal), refusal)).collect()
 }

@@ -341,6 +341,11 @@ pub(crate) fn supervisor_message() -> impl Strategy<Value = SupervisorMessage> {
         Just(Refusal::Superseded),
         Just(Refusal::Full),
         Just(Refusal::Silent),
+        Just(Refusal::Unprotected),
+        Just(Refusal::NoCertificates),
+        Just(Refusal::Revoked),
+        Just(Refusal::OtherName),
+        Just(Refusal::Expired),
     ];
     let welcome = (any::<u16>(), any::<u64>(), any::<bool>()).prop_map(|(version, term, leading)| Welcome {
         version,
