@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agent::config::policy::{Enter, Leave};
 use agent::config::{Config, Policy, PowerOffBy, Sensor};
+use agent::io::identity::Papers;
 use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
 
@@ -14,10 +15,11 @@ const RUNGS: [Stage; 4] = [Stage::Throttle, Stage::Shed, Stage::Drain, Stage::Ha
 
 /// Prints it.
 pub(super) fn print(out: &mut impl Write, config: &Config, json: bool) -> anyhow::Result<()> {
+    let papers = Papers::open(&config.identity())?;
     if json {
-        writeln!(out, "{:#}", as_json(config))?;
+        writeln!(out, "{:#}", as_json(config, papers.as_ref()))?;
     } else {
-        write!(out, "{}", as_text(config)?)?;
+        write!(out, "{}", as_text(config, papers.as_ref())?)?;
     }
     Ok(())
 }
@@ -84,7 +86,7 @@ fn sensor_words(sensor: &Sensor) -> String {
     }
 }
 
-fn as_text(config: &Config) -> Result<String, std::fmt::Error> {
+fn as_text(config: &Config, papers: Option<&Papers>) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let out = &mut text;
     let name = config.node.name.as_ref().map_or_else(|| "(the host's name)".to_owned(), ToString::to_string);
@@ -110,7 +112,7 @@ fn as_text(config: &Config) -> Result<String, std::fmt::Error> {
     let (every, host) = (span(config.sampling.interval), span(config.sampling.host_interval));
     writeln!(out, "sampling  every {every}; the board every {host}\n")?;
     ladder(out, config)?;
-    rest(out, config)?;
+    rest(out, config, papers)?;
     Ok(text)
 }
 
@@ -150,7 +152,7 @@ fn ladder(out: &mut String, config: &Config) -> std::fmt::Result {
     )
 }
 
-fn rest(out: &mut String, config: &Config) -> std::fmt::Result {
+fn rest(out: &mut String, config: &Config, papers: Option<&Papers>) -> std::fmt::Result {
     let containers = &config.containers;
     writeln!(
         out,
@@ -164,11 +166,22 @@ fn rest(out: &mut String, config: &Config) -> std::fmt::Result {
         writeln!(out, "untouched {}", containers.untouched.join(", "))?;
     }
     for supervisor in &config.supervisors {
-        let plain = if supervisor.plaintext { " (not encrypted, as configured)" } else { "" };
-        writeln!(out, "reports to {}{plain}", supervisor.address)?;
+        let how = match papers {
+            Some(_) => "TLS",
+            None if supervisor.plaintext => "in clear, as configured",
+            None => "in clear, on this machine",
+        };
+        writeln!(out, "reports to {}, {how}", supervisor.address)?;
     }
     if config.supervisors.is_empty() {
         writeln!(out, "reports to nobody")?;
+    }
+    let identity = config.identity();
+    match papers {
+        Some(papers) => {
+            writeln!(out, "identity  {} until {} ({})", papers.name(), papers.until(), identity.display())?;
+        }
+        None => writeln!(out, "identity  none: in no cluster ({})", identity.display())?,
     }
     let leds = &config.leds;
     let all = leds.stage.iter().chain(&leds.fault).chain(&leds.link).map(String::as_str);
@@ -230,7 +243,7 @@ fn policy_json(config: &Config) -> Value {
     })
 }
 
-fn as_json(config: &Config) -> Value {
+fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
     let battery = &config.battery;
     json!({
         "node": {
@@ -261,6 +274,11 @@ fn as_json(config: &Config) -> Value {
             "stop_timeout_s": seconds(config.containers.stop_timeout),
         },
         "supervisors": config.supervisors.iter().map(|one| one.address.to_string()).collect::<Vec<_>>(),
+        "identity": {
+            "path": config.identity(),
+            "name": papers.map(|papers| papers.name().to_string()),
+            "until": papers.map(|papers| papers.until().to_string()),
+        },
         "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link },
         "switches": config.switches.iter().map(|switch| json!({
             "node": switch.node.to_string(), "gpio": switch.gpio, "active_low": switch.active_low,

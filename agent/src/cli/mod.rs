@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use agent::config::Config;
+use agent::io::config_file::LoadError;
 use agent::io::{config_file, log, run};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 mod check;
+mod join;
 mod lamp_test;
 mod probe;
 
@@ -62,6 +64,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make this node one of a cluster, with a token from `heliostat token create`
+    Join(join::Args),
     /// Show every stage on the LEDs, one after the other
     LampTest {
         #[command(flatten)]
@@ -82,6 +86,10 @@ pub(crate) fn main() -> ExitCode {
             with_config(&path, |config| check::print(&mut std::io::stdout().lock(), config, json))
         }
         Command::Probe { json } => done(probe::print(&mut std::io::stdout().lock(), json)),
+        Command::Join(args) => match config_file::load_before_joining(&args.path.config) {
+            Ok(config) => done(join::run(&args, &config)),
+            Err(error) => wrong_config(&error),
+        },
         Command::LampTest { path } => with_config(&path, lamp_test::run),
     }
 }
@@ -90,11 +98,13 @@ pub(crate) fn main() -> ExitCode {
 fn with_config(path: &ConfigPath, command: impl FnOnce(&Config) -> anyhow::Result<()>) -> ExitCode {
     match config_file::load(&path.config) {
         Ok(config) => done(command(&config)),
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(2)
-        }
+        Err(error) => wrong_config(&error),
     }
+}
+
+fn wrong_config(error: &LoadError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(2)
 }
 
 fn done(result: anyhow::Result<()>) -> ExitCode {

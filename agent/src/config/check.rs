@@ -9,7 +9,7 @@ use hardware::chips::{SettingsError, detect, ina219, ina226};
 use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
 
 use super::document::{Document, Section};
-use super::error::What;
+use super::error::{Problem, What};
 use super::parse::Part;
 use super::{
     Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile, Supervisor,
@@ -130,19 +130,25 @@ pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'
     }
 }
 
-/// Checks the `[[supervisor]]` list.
-pub(super) fn supervisors(document: &mut Document<'_>, supervisors: &[Part<'_, Supervisor>]) {
+/// Checks the `[[supervisor]]` list; returns what is wrong with it only as long as the node is in no cluster.
+pub(super) fn supervisors(document: &mut Document<'_>, supervisors: &[Part<'_, Supervisor>]) -> Vec<Problem> {
+    let mut unprotected = Vec::new();
     let mut seen = Seen::default();
     for Part { section, value } in supervisors {
         seen.once(document, section, "address", format!("the supervisor at {}", value.address));
         if !value.address.ip().is_loopback() && !value.plaintext {
-            complain(document, section, "address", What::Plaintext(value.address));
+            unprotected.push(Problem {
+                line: Some(document.line_of(section, &["address"])),
+                key: format!("{}.address", section.path),
+                what: What::Plaintext(value.address),
+            });
         }
         if value.address.port() == 0 {
             complain(document, section, "address", What::Value("port 0 is no port".to_owned()));
         }
     }
     count(document, "supervisor", supervisors);
+    unprotected
 }
 
 /// Checks `[leds]`.

@@ -110,8 +110,8 @@ pub enum What {
     Shunt(SettingsError),
     /// A link that anyone on the network could read and forge.
     #[error(
-        "{0} is not on this machine, and the link is not encrypted: set `plaintext = true` here to accept that on \
-         a network you trust"
+        "{0} is not on this machine, and this node has no certificate to protect the link: join the cluster \
+         (`heliostat-agent join {0} --token TOKEN`), or set `plaintext = true` here on a network that you trust"
     )]
     Plaintext(std::net::SocketAddr),
     /// Two recorded traces cannot both drive the clock.

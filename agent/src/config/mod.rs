@@ -5,7 +5,7 @@
 //! Data only: reading files is `io`'s.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
@@ -48,6 +48,29 @@ pub struct Config {
     pub halt: HaltAction,
     /// Power switches of other nodes.
     pub switches: Vec<Switch>,
+    /// What makes it one of a cluster.
+    pub enrolment: Enrolment,
+    /// What is wrong as long as it is none: links that nothing protects.
+    pub unprotected: Vec<Problem>,
+}
+
+impl Config {
+    /// Where this node's identity is: as configured, or beside the state file.
+    pub fn identity(&self) -> PathBuf {
+        self.enrolment.identity.clone().unwrap_or_else(|| self.state.path.with_extension("pem"))
+    }
+
+    /// Proves that nobody on the way can read or forge what is said: on this machine, under the cluster's certificates
+    /// (`joined`), or as the file says.
+    ///
+    /// # Errors
+    /// The supervisors that it is not so for.
+    pub fn prove_links(&self, file: &Path, joined: bool) -> Result<(), ConfigError> {
+        if joined || self.unprotected.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError { file: file.to_owned(), problems: self.unprotected.clone() })
+    }
 }
 
 /// Which node this is: `[node]`.
@@ -269,6 +292,14 @@ pub enum PowerOffBy {
     Systemd,
     /// Not at all: containers are stopped, disks synced, the node stays up (no way to wake it, or a test).
     None,
+}
+
+/// What makes the node one of a cluster: `[enrolment]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Enrolment {
+    /// Its key and certificates, which `heliostat-agent join` writes; beside the state file when left out.
+    pub identity: Option<PathBuf>,
 }
 
 /// A power switch of another node: `[[switch]]`.

@@ -10,7 +10,7 @@ use super::policy::{Policy, PolicyFile};
 use super::{Battery, Config, HwmonSensor, ReplaySensor, Sensor, ShuntSensor, check};
 
 /// The sections that a file may have.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "node",
     "battery",
     "sensor",
@@ -22,6 +22,7 @@ const SECTIONS: [&str; 11] = [
     "state",
     "halt",
     "switch",
+    "enrolment",
 ];
 
 /// The kinds of sensor.
@@ -70,6 +71,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     let leds = optional(document, "leds");
     let state = optional(document, "state");
     let halt = optional(document, "halt");
+    let enrolment = optional(document, "enrolment");
     let sensors = sensors(document, file);
     let supervisors = list(document, "supervisor");
     let switches = list(document, "switch");
@@ -80,7 +82,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     check::sensors(document, &sensors);
     check::sampling(document, sampling.as_ref());
     check::containers(document, containers.as_ref());
-    check::supervisors(document, &supervisors);
+    let unprotected = check::supervisors(document, &supervisors);
     check::leds(document, leds.as_ref());
     check::state(document, state.as_ref());
     check::switches(document, &switches, node.as_ref());
@@ -97,6 +99,8 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
         state: value_or_default(state),
         halt: value_or_default(halt),
         switches: values(switches),
+        enrolment: value_or_default(enrolment),
+        unprotected,
     })
 }
 
@@ -285,9 +289,25 @@ mod tests {
     #[test]
     fn an_unencrypted_link_over_a_network_must_be_wanted() {
         let address = "[[supervisor]]\naddress = \"192.168.1.5:7000\"\n";
-        assert_refused(address, &["192.168.1.5:7000", "plaintext = true"]);
-        assert!(parse(&format!("{LEAST}{address}plaintext = true\n")).is_ok());
-        assert_refused("[[supervisor]]\naddress = \"[::]:7000\"\n", &["plaintext"]);
+        let refusal = |more: &str, joined| {
+            let config = parse(&format!("{LEAST}{more}")).unwrap();
+            config.prove_links(Path::new("/etc/a.toml"), joined).err().map(|error| error.to_string())
+        };
+        let said = refusal(address, false).unwrap();
+        for wanted in ["/etc/a.toml:7:", "192.168.1.5:7000", "heliostat-agent join", "plaintext = true"] {
+            assert!(said.contains(wanted), "{said}");
+        }
+        assert_eq!(refusal(address, true), None, "its certificate protects it");
+        assert_eq!(refusal(&format!("{address}plaintext = true\n"), false), None);
+        assert!(refusal("[[supervisor]]\naddress = \"[::]:7000\"\n", false).is_some());
+    }
+
+    #[test]
+    fn the_identity_lies_beside_the_state_unless_it_is_put_elsewhere() {
+        assert_eq!(parse(LEAST).unwrap().identity(), Path::new("/var/lib/heliostat/agent.pem"));
+        let elsewhere = parse(&format!("{LEAST}[enrolment]\nidentity = \"/srv/pi.pem\"\n")).unwrap();
+        assert_eq!(elsewhere.identity(), Path::new("/srv/pi.pem"));
+        assert_refused("[enrolment]\nidentiti = \"x\"\n", &["did you mean `identity`?"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Relay {
     /// Takes a word, if it is news: not itself an estimate without a reading, and not older than what is known.
     pub fn take(&mut self, now: Uptime, report: SupplyReport) -> bool {
         let blind = report.energy.fault.is_some() || report.energy.voltage.is_none();
-        let older = self.age(now).is_some_and(|age| age < report.age.into());
+        let older = self.age(now).is_some_and(|age| age < Duration::from(report.age));
         if blind || older {
             return false;
         }

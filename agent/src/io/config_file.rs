@@ -56,6 +56,17 @@ pub enum LoadError {
 /// # Errors
 /// What is wrong with the file, or everything that is wrong in it.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
+    let config = load_before_joining(path)?;
+    let joined = fs::symlink_metadata(config.identity()).is_ok();
+    config.prove_links(path, joined)?;
+    Ok(config)
+}
+
+/// As [`load`], for a node whose links may not be protected yet.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_before_joining(path: &Path) -> Result<Config, LoadError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
         _ => LoadError::Unreadable { path: path.to_owned(), source },

@@ -5,6 +5,9 @@
 //! wait (jittered, doubling) -> connect -> Hello -> Welcome -> carry messages -> closed -> wait ...
 //! ```
 //!
+//! A node that belongs to a cluster shows its certificate and believes none but the cluster's ([`super::identity`]); one
+//! that belongs to none speaks in clear.
+//!
 //! What is to be sent waits in a bounded queue; a supervisor that does not take it loses its link, never the agent its
 //! memory. A dead peer is noticed by the kernel: keep-alive probes while nothing is sent, a time-out on what was sent
 //! and not acknowledged. Neither wakes this process.
@@ -20,15 +23,18 @@ use protocol::frame::stream::{self, Decoder, FRAME_BYTES_MAX};
 use protocol::message::{Hello, Refusal};
 use protocol::{AgentMessage, SupervisorMessage, Term};
 use rustix::net::sockopt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 use tracing::{debug, info, warn};
+use trust::{LinkError, tls};
 
+use super::identity::{Papers, advice};
 use super::random;
 use crate::core::action::Outgoing;
 use crate::core::event::{Event, LinkEvent, SupervisorId};
@@ -79,7 +85,12 @@ enum Command {
 impl Links {
     /// Begins connecting to all of them. `hello` is what each is greeted with; its term is brought up to date by
     /// [`Self::obeyed`].
-    pub fn open(addresses: &[SocketAddr], hello: &Hello, events: &Sender<Event>) -> Self {
+    pub fn open(
+        addresses: &[SocketAddr],
+        papers: Option<&Papers>,
+        hello: &Hello,
+        events: &Sender<Event>,
+    ) -> Self {
         let term = Arc::new(AtomicU64::new(hello.term.0));
         let open = |(index, &address): (usize, &SocketAddr)| {
             let (orders, commands) = mpsc::channel(QUEUE);
@@ -87,6 +98,7 @@ impl Links {
             let overrun = Arc::new(Notify::new());
             let peer = Peer {
                 address,
+                papers: papers.cloned(),
                 supervisor,
                 hello: hello.clone(),
                 term: term.clone(),
@@ -140,6 +152,8 @@ impl Links {
 /// One supervisor, seen from its task.
 struct Peer {
     address: SocketAddr,
+    /// What it shows of itself; `None` on a link in clear.
+    papers: Option<Papers>,
     supervisor: SupervisorId,
     hello: Hello,
     term: Arc<AtomicU64>,
@@ -151,6 +165,8 @@ struct Peer {
 enum End {
     /// The supervisor said why.
     Refused(Refusal),
+    /// One side does not believe the other.
+    Distrusted(LinkError),
     /// The stream broke, or what came over it was no message.
     Broken(String),
     /// The core wanted it closed.
@@ -162,6 +178,7 @@ enum End {
 impl Peer {
     async fn run(self, mut commands: Receiver<Command>) {
         let mut back_off = BACK_OFF.0;
+        let mut said = None;
         loop {
             let start = Instant::now();
             let mut was_up = false;
@@ -171,6 +188,14 @@ impl Peer {
                 End::Refused(refusal) => {
                     warn!(supervisor = %self.address, "refuses this agent: {refusal}");
                     Some(*refusal)
+                }
+                End::Distrusted(why) => {
+                    // The same trouble is said once.
+                    if said.as_ref() != Some(why) {
+                        warn!(supervisor = %self.address, "no link: {why}{}", advice(why));
+                        said = Some(why.clone());
+                    }
+                    None
                 }
                 End::Broken(why) if was_up => {
                     warn!(supervisor = %self.address, "link lost: {why}");
@@ -185,6 +210,7 @@ impl Peer {
             if (was_up || refusal.is_some()) && self.tell(LinkEvent::Down { refusal }).await.is_err() {
                 return;
             }
+            said = said.filter(|_| !was_up);
             back_off = if was_up && start.elapsed() >= STOOD_LONG { BACK_OFF.0 } else { back_off };
             if self.wait(random::jitter(back_off), &mut commands).await.is_err() {
                 return;
@@ -219,14 +245,19 @@ impl Peer {
             watch_for_death(&socket)?;
             Ok(socket)
         };
-        let mut socket = match timeout(HANDSHAKE_TIMEOUT, connect).await {
+        let socket = match timeout(HANDSHAKE_TIMEOUT, connect).await {
             Ok(Ok(socket)) => socket,
             Ok(Err::<_, io::Error>(error)) => return End::Broken(error.to_string()),
             Err(_elapsed) => return End::Broken("no connection in time".to_owned()),
         };
+        let mut socket = match timeout(HANDSHAKE_TIMEOUT, self.protect(socket)).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(why)) => return End::Distrusted(why),
+            Err(_elapsed) => return End::Distrusted(LinkError::Slow),
+        };
         let hello = Hello { term: Term(self.term.load(Ordering::Relaxed)), ..self.hello.clone() };
         if let Err(error) = write(&mut socket, &AgentMessage::Hello(hello)).await {
-            return End::Broken(error.to_string());
+            return broken(&error);
         }
         // What the core sent to the link before this one belongs to that one.
         while let Ok(command) = commands.try_recv() {
@@ -237,8 +268,22 @@ impl Peer {
         self.carry(socket, commands, was_up).await
     }
 
+    /// The handshake, where there are papers.
+    async fn protect(&self, socket: TcpStream) -> Result<Box<dyn Stream>, LinkError> {
+        let Some(papers) = &self.papers else { return Ok(Box::new(socket)) };
+        let name = tls::supervisor_name().map_err(|error| LinkError::from(&error))?;
+        let connecting = TlsConnector::from(papers.config()).connect(name, socket);
+        let socket = connecting.await.map_err(|error| LinkError::from(&error))?;
+        Ok(Box::new(socket))
+    }
+
     /// Carries messages both ways until the link ends.
-    async fn carry(&self, mut socket: TcpStream, commands: &mut Receiver<Command>, was_up: &mut bool) -> End {
+    async fn carry(
+        &self,
+        mut socket: Box<dyn Stream>,
+        commands: &mut Receiver<Command>,
+        was_up: &mut bool,
+    ) -> End {
         let mut decoder = Decoder::new();
         let mut buffer = [0; 512];
         let mut welcomed_by = std::pin::pin!(sleep(HANDSHAKE_TIMEOUT));
@@ -248,7 +293,7 @@ impl Peer {
                     let input = match read {
                         Ok(0) => return End::Broken("the supervisor closed it".to_owned()),
                         Ok(length) => buffer.get(..length).unwrap_or_default(),
-                        Err(error) => return End::Broken(error.to_string()),
+                        Err(error) => return broken(&error),
                     };
                     if let Some(end) = self.take(input, &mut decoder, was_up).await {
                         return end;
@@ -257,7 +302,7 @@ impl Peer {
                 command = commands.recv() => match command {
                     Some(Command::Send(message)) => {
                         if let Err(error) = send(&mut socket, &message).await {
-                            return End::Broken(error.to_string());
+                            return broken(&error);
                         }
                     }
                     Some(Command::Close) => return End::Closed,
@@ -289,6 +334,9 @@ impl Peer {
                 Ok(SupervisorMessage::Welcome(welcome)) if !*was_up => {
                     info!(supervisor = %self.address, leading = welcome.leading, "linked");
                     *was_up = true;
+                    if let Some(papers) = &self.papers {
+                        papers.confirm();
+                    }
                     LinkEvent::Up(welcome)
                 }
                 Ok(_) if !*was_up => return Some(End::Broken("a message before the welcome".to_owned())),
@@ -306,6 +354,20 @@ impl Peer {
     }
 }
 
+/// A connection, in clear or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// How a stream's error ends a link. In TLS 1.3 the caller is done before the other side has looked at its certificate:
+/// what that thinks of it comes as the first thing read.
+fn broken(error: &io::Error) -> End {
+    match LinkError::from(error) {
+        why @ (LinkError::Theirs { .. } | LinkError::Ours { .. } | LinkError::NotTls) => End::Distrusted(why),
+        _ => End::Broken(error.to_string()),
+    }
+}
+
 /// Has the kernel find out when the other side is gone without a word.
 fn watch_for_death(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
@@ -318,7 +380,7 @@ fn watch_for_death(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn send(socket: &mut TcpStream, message: &Outgoing) -> io::Result<()> {
+async fn send(socket: &mut Box<dyn Stream>, message: &Outgoing) -> io::Result<()> {
     match message {
         Outgoing::Full { sequence, report } => {
             write(socket, &AgentMessage::Report { sequence: *sequence, report: (**report).clone() }).await
@@ -333,7 +395,7 @@ async fn send(socket: &mut TcpStream, message: &Outgoing) -> io::Result<()> {
 }
 
 /// Writes one message as one frame. Ends within [`UNACKNOWLEDGED_MAX`]: the kernel then gives the link up.
-async fn write(socket: &mut TcpStream, message: &AgentMessage<'_>) -> io::Result<()> {
+async fn write(socket: &mut Box<dyn Stream>, message: &AgentMessage<'_>) -> io::Result<()> {
     let mut frame = [0; FRAME_BYTES_MAX];
     let length = {
         let mut bytes = [0; MESSAGE_BYTES_MAX];
@@ -341,7 +403,11 @@ async fn write(socket: &mut TcpStream, message: &AgentMessage<'_>) -> io::Result
         stream::encode(bytes.get(..length).unwrap_or_default(), &mut frame)
             .map_err(|error| io::Error::other(error.to_string()))?
     };
-    match timeout(UNACKNOWLEDGED_MAX, socket.write_all(frame.get(..length).unwrap_or_default())).await {
+    let written = async {
+        socket.write_all(frame.get(..length).unwrap_or_default()).await?;
+        socket.flush().await
+    };
+    match timeout(UNACKNOWLEDGED_MAX, written).await {
         Ok(written) => written,
         Err(_elapsed) => Err(io::Error::new(io::ErrorKind::TimedOut, "it does not take what is sent")),
     }

@@ -1,7 +1,8 @@
 //! Everything the agent touches, and nothing it decides.
 //!
 //! [`run`] is the one loop: it turns the world into events, hands them to the core, and has [`hands`] carry out the
-//! actions. Each adapter is one file: [`clock`], [`sensors`], [`host`], [`docker`], [`links`], [`state_file`], [`leds`],
+//! actions. Each adapter is one file: [`clock`], [`sensors`], [`host`], [`docker`], [`links`],
+//! [`identity`], [`state_file`], [`leds`],
 //! [`cpufreq`], [`switches`], [`power_off`], [`systemd`].
 
 #![allow(
@@ -18,6 +19,7 @@ pub mod docker;
 pub mod dry_run;
 pub mod hands;
 pub mod host;
+pub mod identity;
 pub mod leds;
 pub mod links;
 pub mod log;

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,14 @@ use protocol::{Fault, NameError, NodeName, Stage, Uptime};
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::alarm::Alarm;
 use super::clock::Clock;
 use super::docker::{self, Engine};
 use super::hands::Hands;
 use super::host::Host;
+use super::identity::Papers;
 use super::links::Links;
 use super::random;
 use super::save::Saver;
@@ -88,12 +90,37 @@ pub fn run(config: &Config, dry_run: bool) -> Result<(), RunError> {
 }
 
 /// The node's name: the config's, or the host's.
-fn node_name(config: &Config) -> Result<NodeName, RunError> {
+///
+/// # Errors
+/// When the host's is no name.
+pub fn node_name(config: &Config) -> Result<NodeName, RunError> {
     if let Some(name) = &config.node.name {
         return Ok(name.clone());
     }
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     host.parse().map_err(|source| RunError::Name { host, source })
+}
+
+/// What the links show, and where they lead: nowhere, when there is an identity that cannot be used. To speak in clear
+/// instead would be what a thief of it wants.
+fn papers(config: &Config, node: &NodeName, addresses: Vec<SocketAddr>) -> (Vec<SocketAddr>, Option<Papers>) {
+    match Papers::open(&config.identity()) {
+        Ok(Some(papers)) => {
+            let name = papers.name();
+            if name != *node {
+                warn!(
+                    "this node calls itself {node}, its certificate says {name}: supervisors will refuse it"
+                );
+            }
+            info!(until = %papers.until(), "links are protected by a certificate");
+            (addresses, Some(papers))
+        }
+        Ok(None) => (addresses, None),
+        Err(error) => {
+            error!("no links: {error}");
+            (Vec::new(), None)
+        }
+    }
 }
 
 /// How fast the clock runs: the replayed trace's speed, if there is one.
@@ -166,7 +193,11 @@ impl Loop {
         let agent = Agent::new(config, node, random::boot_id(), state, off_for);
         let stage = agent.stage();
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
-        let links = Links::open(&addresses, &agent.hello(), &events);
+        let (addresses, papers) = papers(config, agent.node(), addresses);
+        let links = Links::open(&addresses, papers.as_ref(), &agent.hello(), &events);
+        if let Some(papers) = papers.filter(|_| !dry_run) {
+            tokio::spawn(papers.keep_fresh(addresses));
+        }
         let engine = Engine::new(config.containers.socket.clone());
         tokio::spawn(docker::watch::run(engine.clone(), events.clone(), dry_run));
         info!(node = %agent.node(), supply = %config.node.supply, sensors = config.sensors.len(), "begins");

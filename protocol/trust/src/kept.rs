@@ -129,22 +129,40 @@ impl Credentials {
     }
 }
 
+/// Reads a private key; `None` where there is no file.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn load_key(path: &Path) -> Result<Option<Key>, KeptError> {
+    let Some(text) = read_private(path)? else { return Ok(None) };
+    let damaged = |_| KeptError::Damaged { path: path.to_owned(), why: "it is not PEM" };
+    let part = pem::parse(text).map_err(damaged)?;
+    let key = Key::from_pkcs8(part.into_contents());
+    key.map(Some).map_err(|cause| KeptError::Key { path: path.to_owned(), cause })
+}
+
+/// Writes a private key, durably and all at once.
+///
+/// # Errors
+/// The disk's own.
+pub fn save_key(path: &Path, key: &Key) -> Result<(), KeptError> {
+    write(path, pem::encode(&Pem::new(KEY, key.as_pkcs8())).as_bytes())
+}
+
 /// The key of a joining that is not done yet: drawn once, so that an interrupted one is taken up again instead of using
-/// its token twice.
+/// its token twice. `path` is where the identity will be.
 ///
 /// # Errors
 /// When it can be neither read nor made and written.
 pub fn joining_key(path: &Path) -> Result<Key, KeptError> {
     let path = &with_suffix(path, ".joining");
-    let key_error = |cause| KeptError::Key { path: path.clone(), cause };
-    if let Some(text) = read_private(path)?
-        && let Ok(part) = pem::parse(text)
-        && let Ok(key) = Key::from_pkcs8(part.into_contents())
-    {
-        return Ok(key);
+    match load_key(path) {
+        Ok(Some(key)) => return Ok(key),
+        Ok(None) | Err(KeptError::Damaged { .. } | KeptError::Key { .. }) => {}
+        Err(error) => return Err(error),
     }
-    let key = Key::draw().map_err(key_error)?;
-    write(path, pem::encode(&Pem::new(KEY, key.as_pkcs8())).as_bytes())?;
+    let key = Key::draw().map_err(|cause| KeptError::Key { path: path.clone(), cause })?;
+    save_key(path, &key)?;
     Ok(key)
 }
 

@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use x509_parser::extensions::GeneralName;
 
 use crate::clock::WallTime;
+use crate::keys::KeyError;
+use crate::token::random;
 
 /// What its bearer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +112,26 @@ impl fmt::Display for Who {
     }
 }
 
+/// A serial number for a certificate signed now: its moment, and 64 bits drawn at random. All certificates hold from the
+/// same date, so that no clock is too early for one; when one is due for renewal is told by this.
+///
+/// # Errors
+/// When the kernel gives no randomness.
+pub fn serial(issued: WallTime) -> Result<[u8; 16], KeyError> {
+    let mut serial = [0; 16];
+    let (moment, drawn) = serial.split_at_mut(8);
+    moment.copy_from_slice(&issued.0.to_be_bytes());
+    drawn.copy_from_slice(&random::<8>()?);
+    Ok(serial)
+}
+
+/// The moment in a serial number; 1970 when there is none.
+fn issued(serial: &[u8]) -> WallTime {
+    let moment = serial.split_last_chunk::<8>().map_or(&[][..], |(moment, _)| moment);
+    let shift = |sum: u64, byte: &u8| sum.checked_mul(256).map(|sum| sum + u64::from(*byte));
+    WallTime(moment.iter().try_fold(0, shift).unwrap_or(0))
+}
+
 /// The bytes are no certificate of this kind, or the text no enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no certificate of a Heliostat cluster")]
@@ -120,6 +142,8 @@ pub struct NotAnIdentity;
 pub struct Identity {
     /// Whom it names.
     pub who: Who,
+    /// When it was signed, by the signer's clock.
+    pub issued: WallTime,
     /// From when it holds.
     pub not_before: WallTime,
     /// Until when it holds.
@@ -146,6 +170,7 @@ impl Identity {
         let wall = |seconds: i64| WallTime(u64::try_from(seconds).unwrap_or(0));
         Ok(Self {
             who,
+            issued: issued(parsed.raw_serial()),
             not_before: wall(validity.not_before.timestamp()),
             not_after: wall(validity.not_after.timestamp()),
         })
@@ -183,6 +208,17 @@ mod tests {
             "spiffe:agent:pi:abababababababab",
         ] {
             assert_eq!(Who::from_uri(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_bears_its_moment() {
+        let moment = WallTime(1_800_000_000);
+        let serial = serial(moment).unwrap();
+        assert_eq!(issued(&serial), moment);
+        assert_eq!(issued(&serial[4..]), moment, "written without its leading zeros");
+        for odd in [&[][..], &[1; 8], &[0xff; 20]] {
+            assert_eq!(issued(odd), WallTime(0));
         }
     }
 

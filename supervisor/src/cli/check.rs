@@ -5,13 +5,20 @@ use std::process::ExitCode;
 
 pub(super) use super::serve::Args;
 use crate::core::settings::SiteSettings;
+use crate::io::enrolment::Folder;
 
 /// Says what would run, or what is wrong.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config()?;
     let mut out = io::stdout().lock();
     writeln!(out, "The config is sound.")?;
-    writeln!(out, "  agents connect to   {}", config.listen)?;
+    let trust = Folder::of(&config.data).load()?;
+    let protected = if trust.is_some() { "TLS" } else { "in clear" };
+    writeln!(out, "  agents connect to   {}, {protected}", config.listen)?;
+    if let Some(held) = trust {
+        writeln!(out, "  supervisor          {} under the authority", held.who.name)?;
+        writeln!(out, "    {}", held.fingerprint())?;
+    }
     writeln!(out, "  operators ask on    {}", config.socket.display())?;
     writeln!(out, "  journal             {}", config.journal_path().display())?;
     let host = config.settings.host.map_or_else(|| "unknown".to_owned(), |host| host.to_string());

@@ -5,6 +5,7 @@
 mod check;
 pub(crate) mod demo;
 mod energy;
+mod enrolment;
 mod events;
 mod forecast;
 mod look;
@@ -55,6 +56,14 @@ enum Command {
     Forecast(forecast::Args),
     /// Prove a config file without running anything
     Check(check::Args),
+    /// Make a cluster's authority; this supervisor becomes its first
+    Init(enrolment::InitArgs),
+    /// Make this supervisor a further one of a cluster
+    Join(enrolment::JoinArgs),
+    /// Make, list and take back join tokens
+    Token(enrolment::TokenArgs),
+    /// List the enrolled nodes, and revoke one
+    Node(enrolment::NodeArgs),
 }
 
 /// Runs what was typed.
@@ -71,6 +80,10 @@ pub fn main() -> ExitCode {
         Some(Command::Energy(args)) => energy::run(&args),
         Some(Command::Forecast(args)) => forecast::run(&args),
         Some(Command::Check(args)) => check::run(args),
+        Some(Command::Init(args)) => enrolment::init(args),
+        Some(Command::Join(args)) => enrolment::join(args),
+        Some(Command::Token(args)) => enrolment::token(args),
+        Some(Command::Node(args)) => enrolment::node(args),
         None => help(),
     };
     match result {

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::place;
 use crate::config::{Config, Given};
+use crate::io::enrolment::Folder;
 
 /// What `serve` and `check` are given.
 #[derive(Debug, clap::Args)]
@@ -30,6 +31,14 @@ pub(super) struct Args {
 impl Args {
     /// Reads and proves the config.
     pub(super) fn config(self) -> anyhow::Result<Config> {
+        let file = self.config.clone().unwrap_or_else(|| PathBuf::from("defaults"));
+        let config = self.config_before_joining()?;
+        config.prove_reach(&file, Folder::of(&config.data).is_enrolled())?;
+        Ok(config)
+    }
+
+    /// As [`Self::config`], for a supervisor that may not be protected yet.
+    pub(super) fn config_before_joining(self) -> anyhow::Result<Config> {
         let (text, file) = match &self.config {
             Some(file) => {
                 let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;

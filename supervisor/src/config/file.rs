@@ -18,6 +18,10 @@ use crate::core::forecast::Chance;
 use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};
 use crate::core::{AddressKind, Settings};
 
+/// A node that was switched off for less than a third of this renews by itself when it is back. Revoking does not wait
+/// for it.
+const CERTIFICATES_VALID_FOR: Duration = Duration::from_hours(365 * 24);
+
 /// Why the file cannot be gone by.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -57,10 +61,11 @@ pub enum ConfigError {
         /// What must hold.
         rule: &'static str,
     },
-    /// Other hosts could reach the supervisor, and nothing protects the links yet.
+    /// Other hosts could reach the supervisor, and nothing protects the links.
     #[error(
-        "{file}: listen = \"{address}\" is open to other hosts without encryption; \
-         use 127.0.0.1, or say plaintext = true if the network is yours alone",
+        "{file}: listen = \"{address}\" is open to other hosts, and this supervisor has no certificates: run \
+         `heliostat init` here (or `heliostat join ADDRESS --token TOKEN`, if there is a cluster already), listen on \
+         127.0.0.1 only, or say plaintext = true if the network is yours alone",
         file = file.display()
     )]
     Plaintext {
@@ -129,6 +134,8 @@ struct File {
     orders: OrdersTable,
     address: Option<Spanned<AddressTable>>,
     #[serde(default)]
+    enrolment: EnrolmentTable,
+    #[serde(default)]
     journal: JournalTable,
     #[serde(default)]
     plan: PlanTable,
@@ -146,6 +153,14 @@ struct LinksTable {
     hello_timeout: Option<Span>,
     late_after: Option<u32>,
     lost_after: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolmentTable {
+    valid_for: Option<Span>,
+    #[serde(default)]
+    peers: Vec<SocketAddr>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -234,13 +249,13 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         table.balancer.as_ref().map(|table| balancer(table, &prover)).transpose()?.unzip();
     let (docker_socket, orchestrator) = orchestrator(&table.orchestrator, &prover)?.unzip();
     let mut settings = Settings { balancer, orchestrator, ..settings(&table, &given, &prover)? };
+    let certificates_valid_for = span(table.enrolment.valid_for, CERTIFICATES_VALID_FOR);
+    let valid_range = Duration::from_secs(10)..=Duration::from_hours(10 * 365 * 24);
+    prover.span("enrolment.valid_for", certificates_valid_for, &valid_range)?;
     let listen = match given.listen.or(table.listen) {
         Some(listen) => listen,
         None => default_listen(),
     };
-    if !listen.ip().is_loopback() && !plaintext {
-        return Err(ConfigError::Plaintext { file: file.to_owned(), address: listen });
-    }
     let in_file = table.data.as_deref().map(Places::in_folder).filter(|_| given.data.is_none());
     let data = in_file.as_ref().map_or(places.data, |places| places.data.clone());
     let socket = given
@@ -254,6 +269,9 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
     }
     Ok(Config {
         listen,
+        plaintext,
+        certificates_valid_for,
+        peers: table.enrolment.peers,
         data: places.data,
         socket: places.socket,
         keepalived,

@@ -31,6 +31,12 @@ const SOCKET_FILE: &str = "supervisor.sock";
 pub struct Config {
     /// Where agents connect.
     pub listen: SocketAddr,
+    /// Whether links in clear over a network are wanted.
+    pub plaintext: bool,
+    /// How long the certificates hold that this supervisor signs for agents.
+    pub certificates_valid_for: Duration,
+    /// Other supervisors of the cluster.
+    pub peers: Vec<SocketAddr>,
     /// Where the journal is kept.
     pub data: PathBuf,
     /// Where operators ask.
@@ -129,6 +135,19 @@ impl Config {
     /// The first contradiction, with file, key and both numbers.
     pub fn parse(text: &str, file: &Path, given: Given) -> Result<Self, ConfigError> {
         file::parse(text, file, given)
+    }
+
+    /// Proves that nobody on the way can read or forge what is said: on this machine, under the cluster's certificates
+    /// (`enrolled`), or as the file says.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Plaintext`].
+    pub fn prove_reach(&self, file: &Path, enrolled: bool) -> Result<(), ConfigError> {
+        if self.listen.ip().is_loopback() || enrolled || self.plaintext {
+            return Ok(());
+        }
+        Err(ConfigError::Plaintext { file: file.to_owned(), address: self.listen })
     }
 
     /// Where the journal is.

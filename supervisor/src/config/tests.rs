@@ -86,9 +86,28 @@ fn a_duration_without_a_unit_is_refused_with_an_example() {
 }
 
 #[test]
-fn an_address_open_to_others_needs_plaintext() {
-    assert_refused("listen = \"0.0.0.0:7464\"", &["0.0.0.0:7464", "plaintext = true"]);
-    assert!(parse("listen = \"0.0.0.0:7464\"\nplaintext = true").is_ok());
+fn an_address_open_to_others_needs_certificates_or_plaintext() {
+    let reach =
+        |text: &str, enrolled| parse(text).unwrap().prove_reach(Path::new("supervisor.toml"), enrolled);
+    let open = "listen = \"0.0.0.0:7464\"";
+    let error = reach(open, false).unwrap_err().to_string();
+    for words in ["supervisor.toml", "0.0.0.0:7464", "heliostat init", "heliostat join", "plaintext = true"] {
+        assert!(error.contains(words), "{error:?} lacks {words:?}");
+    }
+    assert!(reach(open, true).is_ok(), "certificates protect it");
+    assert!(reach(&format!("{open}\nplaintext = true"), false).is_ok());
+    assert!(reach("", false).is_ok(), "this machine only");
+}
+
+#[test]
+fn certificates_hold_for_a_sane_time() {
+    assert_eq!(
+        parse("[enrolment]\nvalid_for = \"720 h\"").unwrap().certificates_valid_for.as_secs(),
+        2_592_000
+    );
+    assert_refused("[enrolment]\nvalid_for = \"5 s\"", &["enrolment.valid_for = 5 s", "10 s"]);
+    let peers = parse("[enrolment]\npeers = [\"172.16.0.52:7464\"]").unwrap().peers;
+    assert_eq!(peers, ["172.16.0.52:7464".parse().unwrap()]);
 }
 
 #[test]

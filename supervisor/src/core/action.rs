@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::address::AddressAction;
 use super::balancer;
 use super::budget::KeptBudget;
+use super::enrolment::EnrolmentAction;
 use super::event::LinkId;
 use super::journal::Record;
 use super::orchestrator;
@@ -51,6 +52,8 @@ pub enum Action {
     Balancer(balancer::Action),
     /// Look at Swarm, or tell it something. Ends as one `Event::Orchestrator`.
     Orchestrator(orchestrator::Action),
+    /// Something about who is let in.
+    Enrolment(EnrolmentAction),
 }
 
 /// What is remembered of a node over a restart of the supervisor.

@@ -9,6 +9,7 @@ use protocol::report::{ContainerEntry, Report};
 
 use super::address::AddressEvent;
 use super::balancer;
+use super::enrolment::EnrolmentEvent;
 use super::forecast::WallClock;
 use super::orchestrator;
 
@@ -34,6 +35,8 @@ pub enum Event {
     Balancer(balancer::Event),
     /// Swarm answered, or stirred.
     Orchestrator(orchestrator::Event),
+    /// Somebody wants in, or is to be out.
+    Enrolment(EnrolmentEvent),
 }
 
 /// One connection of an agent: numbered by `io` from 1, never used twice.
@@ -54,9 +57,13 @@ pub enum LinkEvent {
         /// Where from, for the journal.
         peer: String,
     },
+    /// The handshake proved who calls: the chain of certificates, the caller's own first. Comes right after `Opened`, and
+    /// never on a link in clear.
+    Proved(Vec<trust::Who>),
     /// A message arrived.
     Said(FromAgent),
-    /// What arrived is no message: `Malformed` or `TooLong`.
+    /// What arrived is no message (`Malformed`, `TooLong`), or not as it must be (`Unprotected`, `NoCertificates`,
+    /// `Expired`).
     Damaged(Refusal),
     /// The connection ended. Nothing follows on this link.
     Closed(LinkEnd),

@@ -8,8 +8,11 @@ use protocol::{
     Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, SupplyName, Term, Uptime, Voltage,
 };
 use serde::{Deserialize, Serialize};
+use trust::{EnrolmentId, JoinRefusal, LinkError, Role, TokenId, WallTime};
 
 use super::address::{AddressAction, ClaimReason, Standby};
+use super::enrolment::Through;
+use super::enrolment::ledger::RevokedBy;
 use super::event::LinkEnd;
 use super::liveness::Liveness;
 use super::safety::Veto;
@@ -219,6 +222,60 @@ pub enum What {
     },
     /// A node that was lost is heard again.
     HostFound,
+    /// A node or a further supervisor got a certificate.
+    Enrolled {
+        /// Where from.
+        peer: String,
+        /// As what.
+        role: Role,
+        /// Its joining.
+        enrolment: EnrolmentId,
+        /// By what.
+        through: Through,
+    },
+    /// A node or a further supervisor did not get a certificate.
+    JoinRefused {
+        /// Where from.
+        peer: String,
+        /// As what.
+        role: Role,
+        /// Why.
+        refusal: JoinRefusal,
+    },
+    /// No protected connection came about.
+    HandshakeFailed {
+        /// Where from.
+        peer: String,
+        /// Why.
+        refused: LinkError,
+    },
+    /// An enrolment stands no more.
+    EnrolmentRevoked {
+        /// As what.
+        role: Role,
+        /// Which joining.
+        enrolment: EnrolmentId,
+        /// Why.
+        by: RevokedBy,
+    },
+    /// A join token was made.
+    TokenMade {
+        /// Its number.
+        id: TokenId,
+        /// For agents, or for further supervisors.
+        role: Role,
+        /// For a node of this name only.
+        for_node: Option<NodeName>,
+        /// How often it may be used.
+        uses: u32,
+        /// Until when it is good.
+        expires: WallTime,
+    },
+    /// A person took a join token back.
+    TokenRevoked {
+        /// Its number.
+        id: TokenId,
+    },
     /// The journal cannot be written.
     JournalFailing {
         /// In the words of who refused.
@@ -293,6 +350,29 @@ impl fmt::Display for What {
             }
             Self::HostLost { by } => write!(f, "lost: {by}"),
             Self::HostFound => f.write_str("heard again"),
+            Self::Enrolled { peer, role, through: Through::Token(id), .. } => {
+                write!(f, "joined as {} from {peer} with token {id}", RoleWords(*role))
+            }
+            Self::Enrolled { peer, role, through: Through::Certificate, .. } => {
+                write!(f, "{} certificate renewed from {peer}", RoleWords(*role))
+            }
+            Self::JoinRefused { peer, role, refusal } => {
+                write!(f, "may not join as {} from {peer}: {refusal}", RoleWords(*role))
+            }
+            Self::HandshakeFailed { peer, refused } => write!(f, "no link from {peer}: {refused}"),
+            Self::EnrolmentRevoked { role, by: RevokedBy::Person, .. } => {
+                write!(f, "enrolment as {} revoked", RoleWords(*role))
+            }
+            Self::EnrolmentRevoked { role, by: RevokedBy::Joining, .. } => {
+                write!(f, "earlier enrolment as {} revoked, for it joined again", RoleWords(*role))
+            }
+            Self::TokenMade { id, role, for_node: Some(node), uses, expires } => {
+                write!(f, "token {id} made for {} {node}: {uses} use(s) until {expires}", RoleWords(*role))
+            }
+            Self::TokenMade { id, role, for_node: None, uses, expires } => {
+                write!(f, "token {id} made for any {}: {uses} use(s) until {expires}", RoleWords(*role))
+            }
+            Self::TokenRevoked { id } => write!(f, "token {id} revoked"),
             Self::JournalFailing { why } => write!(f, "the journal cannot be written: {why}"),
             Self::JournalWorking => f.write_str("the journal is written again"),
         }
@@ -305,6 +385,18 @@ struct Volts(Option<Voltage>);
 impl fmt::Display for Volts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |voltage| write!(f, ", {voltage}"))
+    }
+}
+
+/// A role, as people know it.
+struct RoleWords(Role);
+
+impl fmt::Display for RoleWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Role::Agent => "agent",
+            Role::Supervisor | Role::Issuer => "supervisor",
+        })
     }
 }
 

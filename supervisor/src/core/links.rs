@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use protocol::message::{Hello, Refusal, SupervisorMessage, Welcome};
 use protocol::{NodeName, Stage, Uptime, negotiate};
+use trust::Who;
 
 use super::Supervisor;
 use super::action::{Action, KnownNode};
@@ -32,6 +33,8 @@ pub(super) struct Link {
     opened: Uptime,
     /// Who said hello on it.
     node: Option<NodeName>,
+    /// Who the handshake proved it to be, its own certificate first; `None` on a link in clear.
+    proved: Option<Vec<Who>>,
 }
 
 impl Link {
@@ -50,11 +53,12 @@ impl Supervisor {
         match event {
             LinkEvent::Opened { peer } => {
                 let full = self.links.len() >= self.settings.links_max;
-                self.links.insert(link, Link { peer, opened: now, node: None });
+                self.links.insert(link, Link { peer, opened: now, node: None, proved: None });
                 if full {
                     self.refuse(now, link, Refusal::Full, actions);
                 }
             }
+            LinkEvent::Proved(chain) => self.on_proved(now, link, chain, actions),
             LinkEvent::Damaged(refusal) => self.refuse(now, link, refusal, actions),
             LinkEvent::Closed(end) => self.on_closed(now, link, end, actions),
             // What still comes on a link that was refused is not listened to.
@@ -86,8 +90,23 @@ impl Supervisor {
         }
     }
 
-    fn refuse(&mut self, now: Uptime, link: LinkId, refusal: Refusal, actions: &mut Vec<Action>) {
-        let Some(Link { peer, node, .. }) = self.links.remove(&link) else { return };
+    /// Notes who the handshake proved a link's caller to be.
+    pub(super) fn prove_link(&mut self, link: LinkId, chain: Vec<Who>) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.proved = Some(chain);
+        }
+    }
+
+    /// The links whose proved chain fits.
+    pub(super) fn links_where(&self, fits: impl Fn(&[Who]) -> bool) -> Vec<LinkId> {
+        let fits = |link: &Link| link.proved.as_deref().is_some_and(&fits);
+        self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn refuse(&mut self, now: Uptime, link: LinkId, refusal: Refusal, actions: &mut Vec<Action>) {
+        let Some(Link { peer, node, proved, .. }) = self.links.remove(&link) else { return };
+        // The name in the certificate is known before any hello.
+        let node = node.or_else(|| Some(proved?.first()?.name.clone()));
         self.unlink(link);
         actions.push(Action::Refuse { link, refusal });
         if let Some(record) = self.notes.refused(&peer, node, refusal, now) {
@@ -129,6 +148,10 @@ impl Supervisor {
             Ok(version) => version,
             Err(refusal) => return self.refuse(now, link, refusal, actions),
         };
+        let proved = self.links.get(&link).and_then(|link| link.proved.as_ref()?.first());
+        if proved.is_some_and(|who| who.name != hello.node) {
+            return self.refuse(now, link, Refusal::OtherName, actions);
+        }
         if self.fleet.get(&hello.node).is_none() && self.fleet.len() >= self.settings.nodes_max {
             return self.refuse(now, link, Refusal::Full, actions);
         }

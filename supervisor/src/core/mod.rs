@@ -23,6 +23,7 @@ pub mod action;
 pub mod address;
 pub mod balancer;
 pub mod budget;
+pub mod enrolment;
 pub mod event;
 pub mod forecast;
 pub mod journal;
@@ -54,6 +55,7 @@ pub use view::FleetView;
 use address::{Claims, Seat};
 use balancer::Balancer;
 use budget::{Around, Budgets};
+use enrolment::Enrolling;
 use fleet::Fleet;
 use links::Links;
 use notes::{Notes, of_node};
@@ -83,6 +85,7 @@ pub struct Supervisor {
     paces: Paces,
     crossings: Crossings,
     budgets: Budgets,
+    enrolling: Enrolling,
     relay: Relay,
     /// When a power switch was last asked about or set.
     relays_driven: Option<Uptime>,
@@ -139,6 +142,7 @@ impl Supervisor {
             paces: Paces::default(),
             crossings: Crossings::new(),
             budgets,
+            enrolling: Enrolling::default(),
             relay: Relay::default(),
             relays_driven: None,
             balancer,
@@ -180,6 +184,7 @@ impl Supervisor {
             Event::Clock(wall) => self.budgets.told(wall, now),
             Event::Link { link, event } => self.on_link(now, link, event, actions),
             Event::Journal(state) => self.on_journal(now, state, actions),
+            Event::Enrolment(event) => self.on_enrolment(now, event, actions),
             Event::Address(event) => self.on_address(now, &event, actions),
             Event::Balancer(event) => self.on_balancer(now, event, actions),
             Event::Orchestrator(event) => self.on_orchestrator(now, event, actions),

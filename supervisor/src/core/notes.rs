@@ -147,6 +147,11 @@ impl Notes {
         refusal: Refusal,
         now: Uptime,
     ) -> Option<Record> {
+        self.turned_away(node, What::LinkRefused { peer: peer.to_owned(), refusal }, now)
+    }
+
+    /// Somebody was turned away: a record, unless there were too many lately.
+    pub(crate) fn turned_away(&mut self, node: Option<NodeName>, what: What, now: Uptime) -> Option<Record> {
         if self.refusals.recorded == 0 {
             self.refusals.since = now;
         }
@@ -155,12 +160,7 @@ impl Notes {
             return None;
         }
         self.refusals.recorded += 1;
-        Some(Record {
-            at: now,
-            node,
-            supply: None,
-            what: What::LinkRefused { peer: peer.to_owned(), refusal },
-        })
+        Some(Record { at: now, node, supply: None, what })
     }
 }
 

@@ -13,13 +13,16 @@ use protocol::frame::stream::{self, Decoder};
 use protocol::frame::{MESSAGE_BYTES_MAX, stream::FRAME_BYTES_MAX};
 use protocol::message::{AgentMessage, Refusal, SupervisorMessage};
 use protocol::version::refusal_of_first;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use trust::{Clock, WallTime, Who};
 
+use super::enrolment::door::{Admitted, Door, FromDoor, TLS_HANDSHAKE};
+use super::enrolment::peers;
+use crate::core::enrolment::ledger::Ledger;
 use crate::core::{FromAgent, LinkEnd, LinkEvent, LinkId};
 
 /// So many messages wait for one agent; one more and it is dropped.
@@ -37,6 +40,9 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 /// What a link was told to do, after the core saw damage, at the latest by then.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A certificate that runs out is looked at this often: a machine's clock may jump.
+const EXPIRY_LOOK: Duration = Duration::from_mins(10);
+
 /// What the loop hears of links.
 pub(super) type FromLinks = (LinkId, LinkEvent, Option<mpsc::Sender<Command>>);
 
@@ -49,8 +55,21 @@ pub(super) enum Command {
     Close(Option<Vec<u8>>),
 }
 
-/// Accepts for as long as the loop listens.
-pub(super) async fn accept(listener: TcpListener, connections_max: usize, events: mpsc::Sender<FromLinks>) {
+/// The way in for protected links, and what the loop hears of it.
+#[derive(Clone)]
+pub(crate) struct Guarded {
+    pub(super) door: Arc<Door>,
+    pub(super) newest: watch::Receiver<Arc<Ledger>>,
+    pub(super) events: mpsc::Sender<FromDoor>,
+}
+
+/// Accepts for as long as the loop listens; in clear where there is no door.
+pub(super) async fn accept(
+    listener: TcpListener,
+    connections_max: usize,
+    guarded: Option<Guarded>,
+    events: mpsc::Sender<FromLinks>,
+) {
     let places = Arc::new(Semaphore::new(connections_max));
     let mut number = 0;
     loop {
@@ -65,25 +84,107 @@ pub(super) async fn accept(listener: TcpListener, connections_max: usize, events
             }
         };
         number += 1;
-        let (link, events) = (LinkId(number), events.clone());
+        let (link, events, guarded) = (LinkId(number), events.clone(), guarded.clone());
         tokio::spawn(async move {
-            serve(connection, peer, link, &events).await;
+            // Orders are small and urgent; a failure here costs latency, nothing else.
+            let _ = connection.set_nodelay(true);
+            match guarded {
+                None => serve(connection, Caller::in_clear(peer), link, &events).await,
+                Some(guarded) => through_the_door(connection, peer, link, &guarded, &events).await,
+            }
             drop(place);
         });
     }
 }
 
+/// One connection, by what its handshake shows it to be.
+async fn through_the_door(
+    connection: TcpStream,
+    peer: SocketAddr,
+    link: LinkId,
+    guarded: &Guarded,
+    events: &mpsc::Sender<FromLinks>,
+) {
+    let Guarded { door, newest, events: heard } = guarded;
+    match door.admit(connection).await {
+        Ok(Admitted::Link(stream, chain, ends)) => {
+            let proof = Proof { chain, ends, clock: door.clock().clone() };
+            let caller = Caller { peer, unwanted: None, proof: Some(proof) };
+            serve(*stream, caller, link, events).await;
+        }
+        Ok(Admitted::Plain(connection)) => {
+            let caller = Caller { unwanted: Some(Refusal::Unprotected), ..Caller::in_clear(peer) };
+            serve(connection, caller, link, events).await;
+        }
+        Ok(Admitted::Enrol(stream, shown)) => {
+            door.serve_enrolment(stream, shown, peer.ip(), heard).await;
+        }
+        Ok(Admitted::Peer(stream, chain)) => {
+            peers::converse(*stream, &chain, newest.clone(), heard).await;
+        }
+        Err(why) => {
+            // The loop may have ended already.
+            let _ = heard.send(FromDoor::Failed { peer, why }).await;
+        }
+    }
+}
+
+/// Who is on a link, as far as is known before the first message.
+struct Caller {
+    peer: SocketAddr,
+    /// Why it is refused whatever it says.
+    unwanted: Option<Refusal>,
+    proof: Option<Proof>,
+}
+
+/// What a handshake proved.
+struct Proof {
+    chain: Vec<Who>,
+    ends: WallTime,
+    clock: Clock,
+}
+
+impl Caller {
+    const fn in_clear(peer: SocketAddr) -> Self {
+        Self { peer, unwanted: None, proof: None }
+    }
+}
+
+impl Proof {
+    /// Waits until the certificate has run out.
+    async fn expired(&self) {
+        loop {
+            let now = self.clock.now();
+            if now >= self.ends {
+                return;
+            }
+            sleep(self.ends.since(now).min(EXPIRY_LOOK)).await;
+        }
+    }
+}
+
 /// One link from its opening to its end.
-async fn serve(connection: TcpStream, peer: SocketAddr, link: LinkId, events: &mpsc::Sender<FromLinks>) {
-    // Orders are small and urgent; a failure here costs latency, nothing else.
-    let _ = connection.set_nodelay(true);
+async fn serve<S: AsyncRead + AsyncWrite + Send + 'static>(
+    connection: S,
+    caller: Caller,
+    link: LinkId,
+    events: &mpsc::Sender<FromLinks>,
+) {
     let (commands, queue) = mpsc::channel(QUEUE_MAX);
-    if events.send((link, LinkEvent::Opened { peer: peer.to_string() }, Some(commands))).await.is_err() {
+    let opened = LinkEvent::Opened { peer: caller.peer.to_string() };
+    let proved = caller.proof.as_ref().map(|proof| LinkEvent::Proved(proof.chain.clone()));
+    if events.send((link, opened, Some(commands))).await.is_err() {
         return;
     }
-    let (mut read, write) = connection.into_split();
+    if let Some(proved) = proved
+        && events.send((link, proved, None)).await.is_err()
+    {
+        return;
+    }
+    let (mut read, write) = tokio::io::split(connection);
     let mut writer = tokio::spawn(write_all(write, queue));
-    let end = listen(&mut read, &mut writer, link, events).await;
+    let listening = listen(&mut read, &mut writer, &caller, link, events);
+    let end = listening.await;
     if !writer.is_finished() {
         writer.abort();
     }
@@ -91,36 +192,49 @@ async fn serve(connection: TcpStream, peer: SocketAddr, link: LinkId, events: &m
     let _ = events.send((link, LinkEvent::Closed(end), None)).await;
 }
 
-/// Reads until the peer goes, the bytes are no messages, or the writer has ended.
+/// Reads until the peer goes, the bytes are no messages, its certificate runs out, or the writer has ended.
 async fn listen(
-    read: &mut OwnedReadHalf,
+    read: &mut (impl AsyncRead + Unpin),
     writer: &mut JoinHandle<LinkEnd>,
+    caller: &Caller,
     link: LinkId,
     events: &mpsc::Sender<FromLinks>,
 ) -> LinkEnd {
+    if let Some(refusal) = caller.unwanted {
+        return give_up(read, writer, (link, refusal), events).await;
+    }
     let mut inbox = Inbox { decoder: Decoder::new(), greeted: false };
     let mut buffer = [0; 4096];
+    let mut expired = std::pin::pin!(async {
+        match &caller.proof {
+            Some(proof) => proof.expired().await,
+            None => std::future::pending().await,
+        }
+    });
     loop {
         let count = tokio::select! {
             end = &mut *writer => {
                 linger(read).await;
                 return end.unwrap_or(LinkEnd::ByUs);
             }
+            () = &mut expired => return give_up(read, writer, (link, Refusal::Expired), events).await,
             read = read.read(&mut buffer) => match read {
                 Ok(count) if count > 0 => count,
                 Ok(_) | Err(_) => return LinkEnd::ByPeer,
             },
         };
         let mut input = &buffer[..count];
+        if !inbox.greeted && caller.proof.is_none() && is_tls(input) {
+            return give_up(read, writer, (link, Refusal::NoCertificates), events).await;
+        }
         loop {
-            let event = match inbox.next(&mut input) {
-                Ok(Some(message)) => LinkEvent::Said(message),
+            let message = match inbox.next(&mut input) {
+                Ok(Some(message)) => message,
                 Ok(None) => break,
-                Err(refusal) => LinkEvent::Damaged(refusal),
+                Err(refusal) => return give_up(read, writer, (link, refusal), events).await,
             };
-            let damaged = matches!(event, LinkEvent::Damaged(_));
             let told = tokio::select! {
-                sent = events.send((link, event, None)) => sent.is_ok(),
+                sent = events.send((link, LinkEvent::Said(message), None)) => sent.is_ok(),
                 end = &mut *writer => {
                     linger(read).await;
                     return end.unwrap_or(LinkEnd::ByUs);
@@ -129,13 +243,28 @@ async fn listen(
             if !told {
                 return LinkEnd::ByUs;
             }
-            if damaged {
-                let end = timeout(VERDICT_TIMEOUT, &mut *writer).await;
-                linger(read).await;
-                return end.ok().and_then(Result::ok).unwrap_or(LinkEnd::ByUs);
-            }
         }
     }
+}
+
+/// Tells the core that nothing more is to be had from this link, and waits for what it says to that.
+async fn give_up(
+    read: &mut (impl AsyncRead + Unpin),
+    writer: &mut JoinHandle<LinkEnd>,
+    (link, refusal): (LinkId, Refusal),
+    events: &mpsc::Sender<FromLinks>,
+) -> LinkEnd {
+    if events.send((link, LinkEvent::Damaged(refusal), None)).await.is_err() {
+        return LinkEnd::ByUs;
+    }
+    let end = timeout(VERDICT_TIMEOUT, &mut *writer).await;
+    linger(read).await;
+    end.ok().and_then(Result::ok).unwrap_or(LinkEnd::ByUs)
+}
+
+/// Whether the first bytes are a TLS handshake's: no frame of ours begins with a hello of 22 bytes whose tag is 3.
+fn is_tls(first: &[u8]) -> bool {
+    first.starts_with(&[TLS_HANDSHAKE, 3])
 }
 
 /// Bytes to messages.
@@ -160,14 +289,18 @@ impl Inbox {
 }
 
 /// Writes what is queued until told to close, or nobody is left to tell.
-async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Command>) -> LinkEnd {
+async fn write_all(mut write: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Command>) -> LinkEnd {
     let mut end = LinkEnd::ByUs;
     while let Some(command) = queue.recv().await {
         let (frame, last) = match command {
             Command::Frame(frame) => (frame, false),
             Command::Close(frame) => (frame.unwrap_or_default(), true),
         };
-        match timeout(WRITE_TIMEOUT, write.write_all(&frame)).await {
+        let written = async {
+            write.write_all(&frame).await?;
+            write.flush().await
+        };
+        match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(())) if !last => {}
             Ok(Ok(())) => break,
             Ok(Err(_)) => {
@@ -187,7 +320,7 @@ async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Command>
 
 /// Throws away what still comes, within bounds: closing with unread bytes would reset the connection, and the
 /// refusal that was just written would be lost with it.
-async fn linger(read: &mut OwnedReadHalf) {
+async fn linger(read: &mut (impl AsyncRead + Unpin)) {
     let mut buffer = [0; 4096];
     let mut left = LINGER_BYTES_MAX;
     let drain = async {

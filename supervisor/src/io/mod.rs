@@ -1,4 +1,5 @@
-//! Everything the supervisor touches: agents' links, the operators' socket, the journal, the clock. Decides nothing.
+//! Everything the supervisor touches: agents' links, the cluster's trust, the operators' socket, the journal, the clock.
+//! Decides nothing.
 //!
 //! One loop ([`run`]) turns all of it into events for the core, in one order, and carries out the core's actions.
 
@@ -8,6 +9,7 @@ mod address;
 pub mod ask;
 mod balancer;
 mod clock;
+pub mod enrolment;
 pub mod journal;
 mod links;
 mod notify;

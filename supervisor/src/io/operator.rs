@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::clock::Timestamp;
+use super::enrolment::wish::{Reply, Wish};
 use super::journal::{Entry, Query, Reader};
 use crate::core::FleetView;
 use crate::core::budget::view::{EnergyView, ForecastView};
@@ -62,6 +63,11 @@ pub enum Request {
     Energy,
     /// The sun to come, and what is planned with it.
     Forecast,
+    /// Something about who is let into the cluster.
+    Enrolment {
+        /// What.
+        wish: Wish,
+    },
 }
 
 /// What is answered, a line each.
@@ -86,6 +92,13 @@ pub enum Answer {
     Energy(Energies),
     /// To `Forecast`.
     Forecast(Forecasts),
+    /// To `Enrolment`.
+    Enrolment {
+        /// [`SCHEMA`].
+        schema: u32,
+        /// What.
+        reply: Reply,
+    },
     /// There is no such node.
     UnknownNode {
         /// What was asked for.
@@ -162,6 +175,8 @@ pub(super) enum Question {
     Energy(oneshot::Sender<Vec<EnergyView>>),
     /// What will the sun bring?
     Forecast(oneshot::Sender<Vec<ForecastView>>),
+    /// Who is let in?
+    Enrolment(Wish, oneshot::Sender<Reply>),
 }
 
 /// Why the socket cannot be opened.
@@ -279,6 +294,11 @@ async fn converse(
                 let answer = |supplies| Answer::Forecast(Forecasts { schema: SCHEMA, supplies });
                 say(&mut write, &supplies.map_or_else(stopping, answer)).await?;
             }
+            Ok(Request::Enrolment { wish }) => {
+                let reply = ask(questions, |reply| Question::Enrolment(wish, reply)).await;
+                let answer = |reply| Answer::Enrolment { schema: SCHEMA, reply };
+                say(&mut write, &reply.map_or_else(stopping, answer)).await?;
+            }
             Ok(Request::Events { after, since, limit, follow }) => {
                 let query = Query { after, since, node: None, limit };
                 events(&mut write, query, follow, journal).await?;
@@ -303,7 +323,7 @@ async fn fleet(questions: &mpsc::Sender<Question>) -> Option<Status> {
 /// Asks the loop; `None` when it has ended.
 async fn ask<T>(
     questions: &mpsc::Sender<Question>,
-    question: fn(oneshot::Sender<T>) -> Question,
+    question: impl FnOnce(oneshot::Sender<T>) -> Question,
 ) -> Option<T> {
     let (reply, answer) = oneshot::channel();
     questions.send(question(reply)).await.ok()?;

@@ -11,6 +11,10 @@ use tokio::time::{Instant, interval, sleep_until};
 
 use super::address::Address;
 use super::clock::{Clock, Timestamp};
+use super::enrolment::desk::{self, Desk, Opened};
+use super::enrolment::door::FromDoor;
+use super::enrolment::wish::Reply;
+use super::enrolment::{Folder, TrustError};
 use super::journal::{Journal, OpenError};
 use super::links::{self, FromLinks, Outbox};
 use super::notify;
@@ -30,6 +34,10 @@ const LINGERING_MAX: usize = 32;
 /// The core is told what the machine's clock says this often.
 const CLOCK_INTERVAL: Duration = Duration::from_mins(1);
 
+/// To who asks about enrolment where there is none.
+const NO_CLUSTER: &str = "this supervisor belongs to no cluster yet: run `heliostat init` on the first one, or \
+                          `heliostat join ADDRESS --token TOKEN` on a further one, and start it again";
+
 /// Why the supervisor cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -47,6 +55,9 @@ pub enum RunError {
     /// The journal is not ours to open.
     #[error("journal {0}")]
     Journal(#[from] OpenError),
+    /// The cluster's trust cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
@@ -70,13 +81,17 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let connections_max = config.settings.links_max + LINGERING_MAX;
     let reader = journal.reader();
     let (steering, steered) = Steering::start(config.haproxy_socket, config.docker_socket);
+    let opened = desk::open(Folder::of(&config.data), config.certificates_valid_for, &config.peers)?;
+    let (desk, guarded, ledger, rules) = Opened::apart(opened);
+    let protected = if desk.is_some() { "TLS" } else { "in clear" };
     let mut world = World {
         clock: Clock::start(),
-        core: Supervisor::resume(config.settings, kept),
+        core: Supervisor::resume(config.settings, kept).with_ledger(ledger, rules),
         outbox: Outbox::default(),
         journal,
         steering,
         address: None,
+        desk,
         listen,
         actions: Vec::new(),
     };
@@ -85,9 +100,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     // The new term is on disk before any agent hears it.
     world.happen(first);
     world.journal.sync();
-    let accepting = tokio::spawn(links::accept(listener, connections_max, events));
+    let accepting = tokio::spawn(links::accept(listener, connections_max, guarded, events));
     let answering = tokio::spawn(operator::serve(socket, questions, reader));
-    tracing::info!("listening on {}, operators on {}", world.listen, config.socket.display());
+    tracing::info!("listening on {}, {protected}, operators on {}", world.listen, config.socket.display());
     notify::ready(&format!("listening on {}", world.listen));
     let journal = world.turn(from_links, steered, asked, journal_states, address_events, signals).await;
     notify::stopping();
@@ -132,6 +147,8 @@ struct World {
     journal: Journal,
     steering: Steering,
     address: Option<Address>,
+    /// `None` while this supervisor belongs to no cluster.
+    desk: Option<Desk>,
     listen: String,
     actions: Vec<Action>,
 }
@@ -170,6 +187,7 @@ impl World {
                 Some(event) = address_events.recv() => self.happen(Event::Address(event)),
                 Some(question) = asked.recv() => self.answer(question),
                 Some(event) = steered.recv() => self.happen(event),
+                heard = desk::hear(&mut self.desk) => self.on_door(heard),
                 Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
                 _ = clock.tick() => self.happen(Event::Clock(Timestamp::now().wall_clock())),
                 () = sleep_until(Instant::now() + wait) => self.happen(Event::Tick),
@@ -178,7 +196,7 @@ impl World {
     }
 
     /// Answers an operator's question; who asked may be gone.
-    fn answer(&self, question: Question) {
+    fn answer(&mut self, question: Question) {
         let now = self.clock.now();
         match question {
             Question::Fleet(reply) => {
@@ -195,6 +213,23 @@ impl World {
             Question::Forecast(reply) => {
                 let _ = reply.send(self.core.forecast(now));
             }
+            Question::Enrolment(wish, reply) => match &mut self.desk {
+                Some(desk) => {
+                    if let Some(event) = desk.wish(wish, self.core.ledger(), reply) {
+                        self.happen(Event::Enrolment(event));
+                    }
+                }
+                None => {
+                    let _ = reply.send(Reply::Impossible { why: NO_CLUSTER.to_owned() });
+                }
+            },
+        }
+    }
+
+    fn on_door(&mut self, heard: FromDoor) {
+        if let Some(desk) = &mut self.desk {
+            let event = desk.take(heard);
+            self.happen(Event::Enrolment(event));
         }
     }
 
@@ -236,6 +271,11 @@ impl World {
             Action::Remember(node) => self.journal.remember(node),
             Action::SaveTerm(term) => self.journal.save_term(term),
             Action::Keep(budget) => self.journal.keep(budget),
+            Action::Enrolment(action) => {
+                if let Some(desk) = &mut self.desk {
+                    desk.perform(action);
+                }
+            }
             Action::Balancer(action) => self.steering.balance(action),
             Action::Orchestrator(action) => self.steering.orchestrate(action),
             Action::Address(what) => {
@@ -252,6 +292,9 @@ impl World {
 fn log(record: &Record) {
     match record.what {
         What::LinkRefused { .. }
+        | What::JoinRefused { .. }
+        | What::HandshakeFailed { .. }
+        | What::EnrolmentRevoked { .. }
         | What::LinksRefusedMore { .. }
         | What::OrderRefused { .. }
         | What::Vetoed { .. }

@@ -111,7 +111,7 @@ impl Twin {
             }
             Action::SaveTerm(term) => self.kept.term = term,
             // The twin has one supervisor, and no address, balancer or orchestrator.
-            Action::Address(_) | Action::Balancer(_) | Action::Orchestrator(_) => {}
+            Action::Address(_) | Action::Balancer(_) | Action::Orchestrator(_) | Action::Enrolment(_) => {}
             Action::Keep(budget) => {
                 self.kept.budgets.retain(|kept| kept.supply != budget.supply);
                 self.kept.budgets.push(*budget);

@@ -151,7 +151,8 @@ impl Site {
                 | Action::SaveTerm(_)
                 | Action::Address(_)
                 | Action::Balancer(_)
-                | Action::Orchestrator(_) => {}
+                | Action::Orchestrator(_)
+                | Action::Enrolment(_) => {}
             }
         }
         actions
