@@ -12,8 +12,8 @@ use super::document::{Document, Section};
 use super::error::{Problem, What};
 use super::parse::Part;
 use super::{
-    Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile, Supervisor,
-    Switch,
+    AgentCheck, Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile,
+    Supervisor, Switch,
 };
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
@@ -127,6 +127,15 @@ pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'
     if !value.socket.is_absolute() {
         let found = format!("{} is no absolute path, like \"/var/run/docker.sock\"", value.socket.display());
         complain(document, section, "socket", What::Value(found));
+    }
+}
+
+/// Checks `[agent_check]`.
+pub(super) fn agent_check(document: &mut Document<'_>, check: Option<&Part<'_, AgentCheck>>) {
+    let Some(Part { section, value }) = check else { return };
+    span(document, section, "grace", value.grace, (Duration::ZERO, Duration::from_secs(30)));
+    if value.listen.port() == 0 {
+        complain(document, section, "listen", What::Value("port 0 is no port".to_owned()));
     }
 }
 

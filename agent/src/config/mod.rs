@@ -40,6 +40,8 @@ pub struct Config {
     pub containers: Containers,
     /// The supervisors to report to.
     pub supervisors: Vec<Supervisor>,
+    /// What balancers are told, if they ask.
+    pub agent_check: Option<AgentCheck>,
     /// LEDs on the case.
     pub leds: Leds,
     /// What is kept on disk.
@@ -244,6 +246,24 @@ pub struct Supervisor {
     /// Whether an address beyond this machine may be spoken to without encryption.
     #[serde(default)]
     pub plaintext: bool,
+}
+
+/// What balancers are told, if they ask: `[agent_check]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentCheck {
+    /// Where they ask: HAProxy's `agent-port`.
+    pub listen: SocketAddr,
+    /// Between the beginning of `drain` and the first stop: so long balancers take to hear of it, and requests to end.
+    #[serde(default = "AgentCheck::grace_default", deserialize_with = "text::duration")]
+    pub grace: Duration,
+}
+
+impl AgentCheck {
+    /// Two checks of HAProxy, and a request.
+    fn grace_default() -> Duration {
+        Duration::from_secs(3)
+    }
 }
 
 /// LEDs on the case: `[leds]`.

@@ -10,7 +10,7 @@ use super::policy::{Policy, PolicyFile};
 use super::{Battery, Config, HwmonSensor, ReplaySensor, Sensor, ShuntSensor, check};
 
 /// The sections that a file may have.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "node",
     "battery",
     "sensor",
@@ -18,6 +18,7 @@ const SECTIONS: [&str; 12] = [
     "policy",
     "containers",
     "supervisor",
+    "agent_check",
     "leds",
     "state",
     "halt",
@@ -68,6 +69,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     let battery = required(document, "battery", "[battery], with at least its `chemistry` and `capacity`");
     let sampling = optional(document, "sampling");
     let containers = optional(document, "containers");
+    let agent_check = optional(document, "agent_check");
     let leds = optional(document, "leds");
     let state = optional(document, "state");
     let halt = optional(document, "halt");
@@ -83,6 +85,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     check::sampling(document, sampling.as_ref());
     check::containers(document, containers.as_ref());
     let unprotected = check::supervisors(document, &supervisors);
+    check::agent_check(document, agent_check.as_ref());
     check::leds(document, leds.as_ref());
     check::state(document, state.as_ref());
     check::switches(document, &switches, node.as_ref());
@@ -95,6 +98,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
         policy: policy?,
         containers: value_or_default(containers),
         supervisors: values(supervisors),
+        agent_check: agent_check.map(|part| part.value),
         leds: value_or_default(leds),
         state: value_or_default(state),
         halt: value_or_default(halt),

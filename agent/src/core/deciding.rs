@@ -81,6 +81,7 @@ impl Agent {
     fn steer(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         let floor = (self.ladder.floor(), self.ladder.reason());
         if let Some(turn) = self.course.steer(now, floor, &self.orders) {
+            self.grace.turned(turn.from, turn.to, now);
             let reason = self.course.reason().clone();
             actions.push(Action::Announce { from: turn.from, to: turn.to, reason });
         }
@@ -90,7 +91,7 @@ impl Agent {
     fn carry_out(&mut self, now: Uptime, age: Duration, actions: &mut Vec<Action>) {
         let stage = self.course.stage();
         let terms = Terms {
-            stage,
+            stage: self.grace.stage(stage, now),
             by_plan: self.is_by_plan(),
             saved: self.keeper.saved_ledger(),
             unsaved_is_allowed: self.keeper.is_hopeless(now),

@@ -81,6 +81,9 @@ impl fmt::Display for ContainerId {
     }
 }
 
+/// The label of a container that is a Swarm task's.
+pub const SWARM_TASK: &str = "com.docker.swarm.task.id";
+
 /// A container as Docker shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSeen {
@@ -88,7 +91,7 @@ pub struct ContainerSeen {
     pub id: ContainerId,
     /// Docker's name, without the leading slash.
     pub name: String,
-    /// Its labels that begin with `heliostat.`.
+    /// Its labels that begin with `heliostat.`, and [`SWARM_TASK`].
     pub labels: BTreeMap<String, String>,
     /// What it is doing.
     pub status: ContainerStatus,

@@ -30,6 +30,7 @@ impl Agent {
             self.ladder.next_wake(now, read_at),
             self.orders.next_wake(),
             self.course.next_wake(target),
+            self.grace.next_wake(),
             self.shed.next_wake(),
             self.governor.next_wake(),
             self.lamp.next_wake(),

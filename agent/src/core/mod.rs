@@ -33,6 +33,7 @@ pub mod report;
 pub mod shed;
 pub mod state;
 mod taking;
+pub mod traffic;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,6 +60,7 @@ use relay::Relay;
 use report::Reporter;
 use shed::Shed;
 use state::State;
+use traffic::Grace;
 
 /// An agent that comes back this soon was restarted; one that comes back later was off, and its node with it.
 const RESTART_WITHIN: Duration = Duration::from_mins(1);
@@ -110,6 +112,7 @@ pub struct Agent {
     ladder: Ladder,
     orders: Orders,
     course: Course,
+    grace: Grace,
     shed: Shed,
     governor: Governor,
     lamp: Lamp,
@@ -181,6 +184,7 @@ impl Agent {
             ladder: Ladder::new(&config.policy, &config.battery, shed_order, resumed),
             orders,
             course: Course::new(stage, reason, config.policy.settle),
+            grace: Grace::new(config.agent_check.as_ref().map_or(Duration::ZERO, |check| check.grace)),
             shed: Shed::new(&config.containers, stage, state.ledger),
             governor: Governor::new(state.clock_capped),
             lamp: Lamp::default(),

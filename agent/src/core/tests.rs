@@ -6,4 +6,5 @@ mod dusk;
 mod faults;
 mod links;
 mod stages;
+mod traffic;
 mod world;

@@ -10,6 +10,7 @@
     reason = "clocks, files, processes and waiting belong here, so that the core needs none of them"
 )]
 
+pub mod agent_check;
 pub mod alarm;
 pub mod boot;
 pub mod clock;

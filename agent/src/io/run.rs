@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
 use tracing::{error, info, warn};
 
+use super::agent_check::AgentCheck;
 use super::alarm::Alarm;
 use super::clock::Clock;
 use super::docker::{self, Engine};
@@ -65,6 +66,14 @@ pub enum RunError {
         host: String,
         /// Why.
         source: NameError,
+    },
+    /// Balancers cannot be answered.
+    #[error("cannot listen on {address} for [agent_check]: {source}")]
+    AgentCheck {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
     },
     /// The kernel refuses what every process has.
     #[error("cannot begin: {0}")]
@@ -148,6 +157,13 @@ fn remembered(found: Found) -> (Option<State>, Option<Duration>) {
     }
 }
 
+/// Answers balancers, if the config wants it. A dry run answers nobody.
+fn agent_check(config: &Config, agent: &Agent, dry_run: bool) -> Result<Option<AgentCheck>, RunError> {
+    let Some(check) = config.agent_check.as_ref().filter(|_| !dry_run) else { return Ok(None) };
+    let open = AgentCheck::open(check.listen, agent.traffic().to_string());
+    open.map(Some).map_err(|source| RunError::AgentCheck { address: check.listen, source })
+}
+
 struct Loop {
     clock: Clock,
     agent: Agent,
@@ -156,6 +172,7 @@ struct Loop {
     hands: Hands,
     systemd: Systemd,
     alarm: Alarm,
+    agent_check: Option<AgentCheck>,
     incoming: Receiver<Event>,
     terminate: Signal,
     interrupt: Signal,
@@ -192,6 +209,7 @@ impl Loop {
         let (state, off_for) = remembered(found);
         let agent = Agent::new(config, node, random::boot_id(), state, off_for);
         let stage = agent.stage();
+        let agent_check = agent_check(config, &agent, dry_run)?;
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
         let (addresses, papers) = papers(config, agent.node(), addresses);
         let links = Links::open(&addresses, papers.as_ref(), &agent.hello(), &events);
@@ -207,6 +225,7 @@ impl Loop {
             host: Host::new(&root),
             systemd: Systemd::from_env(),
             alarm: Alarm::new()?,
+            agent_check,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             pending: VecDeque::new(),
@@ -311,6 +330,9 @@ impl Loop {
             self.pending.extend(ended.drain(..));
         }
         self.tell_outlook();
+        if let Some(check) = &self.agent_check {
+            check.tell(self.agent.traffic().to_string());
+        }
     }
 
     /// Every hour, and in each new stage, the log says what is to come.

@@ -14,7 +14,7 @@ use protocol::{Class, Cpus};
 use crate::config::Containers;
 use crate::config::text::parse_duration;
 use crate::core::action::Warning;
-use crate::core::event::ContainerSeen;
+use crate::core::event::{ContainerSeen, SWARM_TASK};
 
 const CLASS: &str = "heliostat.class";
 const THROTTLE_CPUS: &str = "heliostat.throttle-cpus";
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) order: i32,
     /// The config forbids to touch it.
     pub(crate) untouched: bool,
+    /// It is a Swarm task's: once it has ended, Swarm runs another one in its place.
+    pub(crate) of_swarm: bool,
 }
 
 /// Reads the labels of a container; what is not understood becomes a warning and the safe default.
@@ -66,7 +68,7 @@ pub(super) fn read(seen: &ContainerSeen, config: &Containers, warnings: &mut Vec
                 Ok(read) => order = read,
                 Err(_) => bad(label, value, "0".to_owned()),
             },
-            other if other.starts_with(OF_SERVICES) => {}
+            other if other.starts_with(OF_SERVICES) || other == SWARM_TASK => {}
             other => bad(other, value, "nothing: no such label is known".to_owned()),
         }
     }
@@ -76,7 +78,8 @@ pub(super) fn read(seen: &ContainerSeen, config: &Containers, warnings: &mut Vec
         Class::Deferrable => Some(cap.unwrap_or(config.throttle_deferrable)),
     };
     let untouched = config.untouched.contains(&seen.name);
-    Settings { class, cap, stop_timeout, order, untouched }
+    let of_swarm = seen.labels.contains_key(SWARM_TASK);
+    Settings { class, cap, stop_timeout, order, untouched, of_swarm }
 }
 
 /// Whole seconds, or a duration with its unit.
@@ -119,6 +122,7 @@ mod tests {
             stop_timeout: Duration::from_secs(90),
             order: -3,
             untouched: false,
+            of_swarm: false,
         };
         assert_eq!(read, wanted);
         assert_eq!(settings(&[(STOP_TIMEOUT, "30s")]).0.stop_timeout, Duration::from_secs(30));

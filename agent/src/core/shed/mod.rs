@@ -344,7 +344,12 @@ impl Shed {
                 continue;
             }
             let wish = Wish::of(terms.stage, &known.settings, terms.by_plan);
-            let touched = self.ledger.touched(id);
+            let mut touched = self.ledger.touched(id);
+            if known.settings.of_swarm && known.seen.status == ContainerStatus::Exited && touched.stopped {
+                // Swarm runs another one in its place: this one started again would be one too many, on its port.
+                touched.stopped = false;
+                self.ledger.forget(id, touched);
+            }
             let Some(step) = step::next(known.seen, touched, wish, known.settings.stop_timeout) else {
                 if now >= known.uncertain_until {
                     self.ledger.forget(id, step::forget(known.seen, touched, wish));

@@ -12,7 +12,7 @@ use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBu
 use tracing::warn;
 
 use super::status;
-use crate::core::event::{ContainerId, ContainerSeen, ContainerStatus, CpuSettings};
+use crate::core::event::{ContainerId, ContainerSeen, ContainerStatus, CpuSettings, SWARM_TASK};
 
 /// Labels that begin so are ours.
 const LABEL_PREFIX: &str = "heliostat.";
@@ -116,10 +116,15 @@ fn seen(id: String, summary: ContainerSummary, cpu: CpuSettings) -> ContainerSee
     ContainerSeen {
         id: ContainerId(id),
         name,
-        labels: labels.into_iter().filter(|(key, _)| key.starts_with(LABEL_PREFIX)).collect(),
+        labels: labels.into_iter().filter(|(key, _)| is_told(key)).collect(),
         status: status_of(summary.state),
         cpu,
     }
+}
+
+/// Labels that the core goes by.
+fn is_told(key: &str) -> bool {
+    key.starts_with(LABEL_PREFIX) || key == SWARM_TASK
 }
 
 fn status_of(state: Option<ContainerSummaryStateEnum>) -> ContainerStatus {
