@@ -7,3 +7,4 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod harness;
+mod traffic;

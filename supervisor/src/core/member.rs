@@ -27,6 +27,8 @@ pub(crate) struct Member {
     pub(crate) soc: Option<Soc>,
     /// The names of the containers that run there.
     pub(crate) running: Vec<String>,
+    /// The names of those that its agent paused or stopped.
+    pub(crate) resting: Vec<String>,
 }
 
 /// Whether a node is there.
@@ -59,7 +61,10 @@ impl Supervisor {
             stage,
             leaving: stage >= Stage::Drain || self.reliefs.is_asked(&node.name),
             soc: estimate.filter(|estimate| estimate.known).and_then(|estimate| estimate.soc_low()),
-            running: running(node),
+            running: named(node, |state| {
+                matches!(state, ContainerState::Running | ContainerState::Capped(_))
+            }),
+            resting: named(node, |state| matches!(state, ContainerState::Paused | ContainerState::Stopped)),
         }
     }
 
@@ -80,13 +85,13 @@ impl Supervisor {
     }
 }
 
-/// The names of a node's containers that run.
-fn running(node: &Node) -> Vec<String> {
+/// The names of a node's containers that are in such a state.
+fn named(node: &Node, is: impl Fn(ContainerState) -> bool) -> Vec<String> {
     let Some((report, _)) = &node.report else { return Vec::new() };
     report
         .containers
         .iter()
-        .filter(|container| matches!(container.state, ContainerState::Running | ContainerState::Capped(_)))
+        .filter(|container| is(container.state))
         .filter_map(|container| node.containers.get(&container.slot))
         .map(|entry| entry.name.to_string())
         .collect()

@@ -21,6 +21,8 @@ use super::liveness::Liveness;
 const ANSWER: Duration = Duration::from_millis(500);
 /// An agent is not asked more often than this.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// A node that was found is not lost again sooner: what others saw of it may be older than its word.
+const FOUND_HOLD: Duration = Duration::from_secs(3);
 /// A link that broke is made again within this by an agent that lives.
 const CALLS_AGAIN: Duration = Duration::from_secs(2);
 
@@ -58,6 +60,7 @@ pub(crate) struct Said {
 struct Case {
     asked: Option<Uptime>,
     lost: Option<Uptime>,
+    found: Option<Uptime>,
 }
 
 /// A node is lost, or is not any more.
@@ -106,10 +109,15 @@ impl Witnesses {
                 ask.push(link);
             }
             let silent = is_silent(node, case, now);
+            let just_found = case.found.is_some_and(|found| now.since(found) < FOUND_HOLD);
             if case.lost.is_some() && !silent {
-                case.lost = None;
+                (case.lost, case.found) = (None, Some(now));
                 verdicts.push(Verdict::Found(node.name.clone()));
-            } else if case.lost.is_none() && silent && (said.sure.balancer || said.sure.orchestrator) {
+            } else if case.lost.is_none()
+                && silent
+                && !just_found
+                && (said.sure.balancer || said.sure.orchestrator)
+            {
                 case.lost = Some(now);
                 verdicts.push(Verdict::Lost(node.name.clone(), said.sure));
             }

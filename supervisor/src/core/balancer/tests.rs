@@ -25,6 +25,7 @@ pub(crate) fn member(name: &str) -> Member {
         leaving: false,
         soc: Some(Soc::from_percent(60.0)),
         running: vec!["web.1.abc".to_owned()],
+        resting: Vec::new(),
     }
 }
 

@@ -21,7 +21,7 @@ use protocol::{NodeName, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::seen::{Admission, Change, Command, LastCheck, Seen, Server, ServerKey};
-use super::settings::{BackendSettings, BalancerSettings};
+use super::settings::{BackendSettings, BalancerSettings, Work};
 use super::weights::Weights;
 use crate::core::member::{Member, Presence};
 
@@ -143,16 +143,17 @@ impl View<'_> {
         ServerKey { server: format!("{ADDED}{node}"), ..named }
     }
 
-    /// Whether a node runs a backend's work, as its agent says, or Swarm where the agent cannot list it.
+    /// Whether a node runs a backend's work, as its agent says, or as Swarm does already where the agent did not rest it.
     pub(super) fn serves(&self, backend: &BackendSettings, member: &Member) -> bool {
-        let by_swarm = || match &backend.work {
-            super::settings::Work::Service(service) => {
-                member.running.is_empty()
-                    && self.tasks.running.contains(&(service.clone(), member.name.clone()))
+        let covers = |names: &[String]| names.iter().any(|name| backend.work.covers(name));
+        let by_swarm = match &backend.work {
+            Work::Service(service) => {
+                self.tasks.running.contains(&(service.clone(), member.name.clone()))
+                    && !covers(&member.resting)
             }
-            super::settings::Work::Container(_) => false,
+            Work::Container(_) => false,
         };
-        member.running.iter().any(|name| backend.work.covers(name)) || by_swarm()
+        covers(&member.running) || by_swarm
     }
 
     fn address(&self, member: &Member) -> Option<IpAddr> {

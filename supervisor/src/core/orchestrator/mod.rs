@@ -8,6 +8,7 @@
 //! In one look, in this order: pauses and node labels ([`nodes`]); replacements ([`surge`]); drains of who is free to go, and
 //! with them the end of their replacements' surge; replicas between their bounds ([`replicas`]); roles ([`managers`]).
 
+mod constraint;
 mod labels;
 mod managers;
 mod nodes;
@@ -45,6 +46,8 @@ const LOOK_FAST: Duration = Duration::from_millis(150);
 const LOOK_SILENT: Duration = Duration::from_secs(3);
 /// `io` ends every action sooner than this; should it not, the orchestrator goes on.
 const ACTION_MAX: Duration = Duration::from_secs(40);
+/// The replacements of a lost node's tasks run within this, or are no longer waited for.
+const GIVEN_UP: Duration = Duration::from_secs(20);
 /// A node that Swarm calls down for so long though its agent and its engine answer does not come back by itself: a node that
 /// starts takes up to 13 s.
 const STUCK: Duration = Duration::from_secs(20);
@@ -145,6 +148,8 @@ pub(crate) struct Orchestrator {
     stuck: BTreeMap<NodeName, Uptime>,
     healed: BTreeMap<NodeName, Uptime>,
     balanced: Option<Uptime>,
+    /// Since when nodes are lost, by their Swarm node's id.
+    lost: BTreeMap<String, Uptime>,
     /// Nodes that nothing of Swarm's holds.
     free: BTreeSet<NodeName>,
     busy: bool,
@@ -164,6 +169,7 @@ impl Orchestrator {
             stuck: BTreeMap::new(),
             healed: BTreeMap::new(),
             balanced: None,
+            lost: BTreeMap::new(),
             free: BTreeSet::new(),
             busy: false,
         }
@@ -269,7 +275,8 @@ impl Orchestrator {
         leads: bool,
         outcome: &mut Outcome,
     ) -> Vec<Change> {
-        let picture = Picture::new(seen, members, around);
+        let given_up = self.follow_lost(seen, members, now);
+        let picture = Picture::new(seen, members, around, &given_up);
         self.since.follow(&picture, now);
         self.follow_free(&picture);
         let mut changes = Vec::new();
@@ -280,23 +287,33 @@ impl Orchestrator {
         }
         let moving = picture.ours().any(|(id, node, _)| match picture.fate(id) {
             Fate::Leaves { free } => !free || managers::holds(&picture, id, node),
+            Fate::Lost { free } => !free,
             _ => false,
         });
         self.busy = leads && (!changes.is_empty() || moving || is_surging(seen));
         changes
     }
 
+    /// Lost nodes, by their Swarm node's id, whose replacements are no longer waited for.
+    fn follow_lost(&mut self, seen: &Seen, members: &[Member], now: Uptime) -> BTreeSet<String> {
+        let is_lost = |node: &seen::SwarmNode| {
+            members
+                .iter()
+                .any(|member| member.name.as_str() == node.hostname && member.presence == Presence::Lost)
+        };
+        self.lost.retain(|id, _| seen.nodes.get(id).is_some_and(is_lost));
+        for (id, _) in seen.nodes.iter().filter(|(_, node)| is_lost(node)) {
+            self.lost.entry(id.clone()).or_insert(now);
+        }
+        let given_up = |(id, since): (&String, &Uptime)| (now.since(*since) >= GIVEN_UP).then(|| id.clone());
+        self.lost.iter().filter_map(given_up).collect()
+    }
+
     fn decide(&mut self, picture: &Picture<'_>, now: Uptime) -> Vec<Change> {
         let nodes::Steps { before: mut changes, drains, drained } = nodes::steps(picture);
-        // A node that is gone cannot take its old tasks' replacements along: it is drained before they are asked for.
-        let lost = drained.iter().any(|id| matches!(picture.fate(id), Fate::Lost | Fate::Parked));
-        if lost {
-            changes.extend(drains);
-            surge::begin(picture, &mut changes);
-        } else {
-            surge::begin(picture, &mut changes);
-            changes.extend(drains);
-        }
+        // Replacements before drains: the drained tasks' own slots would take the nodes that have room, and wait there.
+        surge::begin(picture, &mut changes);
+        changes.extend(drains);
         surge::end(picture, &drained, &mut changes);
         replicas::follow(picture, &mut changes);
         if changes.is_empty() {

@@ -2,8 +2,8 @@
 //!
 //! | the node ... | its availability |
 //! |---|---|
-//! | leaves | `pause`, and `drain` when its replacements serve and its sessions ended |
-//! | is parked, or lost | `drain` at once |
+//! | leaves, or is lost | `pause`, and `drain` when its replacements serve and its sessions ended |
+//! | is parked | `drain` at once |
 //! | serves (again) | `active`, if it was we who changed it |
 //! | was drained or paused by a person | as the person left it |
 
@@ -64,9 +64,13 @@ fn availability(fate: Fate, node: &SwarmNode) -> Option<Availability> {
         Fate::Serves if ours && node.ready => Availability::Active,
         Fate::Unclear | Fate::Serves => return None,
         _ if !(ours || free) => return None,
-        Fate::Leaves { free: false } if node.availability == Availability::Active => Availability::Pause,
-        Fate::Leaves { free: false } => return None,
-        Fate::Leaves { free: true } | Fate::Parked | Fate::Lost => Availability::Drain,
+        Fate::Leaves { free: false } | Fate::Lost { free: false }
+            if node.availability == Availability::Active =>
+        {
+            Availability::Pause
+        }
+        Fate::Leaves { free: false } | Fate::Lost { free: false } => return None,
+        Fate::Leaves { free: true } | Fate::Parked | Fate::Lost { free: true } => Availability::Drain,
     };
     (target != node.availability).then_some(target)
 }

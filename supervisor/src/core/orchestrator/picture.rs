@@ -1,9 +1,10 @@
 //! Swarm and the fleet, laid over each other: which of its nodes are ours, which leave, what runs where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::NodeName;
 
+use super::constraint;
 use super::seen::{Availability, Seen, Service, SwarmNode, Task};
 use crate::core::member::{Member, Presence};
 
@@ -16,8 +17,8 @@ pub(super) enum Fate {
     Leaves { free: bool },
     /// It switched itself off.
     Parked,
-    /// It is gone.
-    Lost,
+    /// It is gone. `free`: its replacements run, or there is no time left.
+    Lost { free: bool },
     /// Not ours, or nothing is known: left alone.
     Unclear,
 }
@@ -38,11 +39,18 @@ pub(super) struct Picture<'a> {
     pub(super) around: &'a dyn Around,
     /// Members by the id of their Swarm node.
     members: BTreeMap<&'a str, &'a Member>,
+    /// Lost nodes whose replacements are no longer waited for, by their Swarm node's id.
+    given_up: &'a BTreeSet<String>,
 }
 
 impl<'a> Picture<'a> {
     /// Lays them over each other: a Swarm node is ours when a node has its host's name.
-    pub(super) fn new(seen: &'a Seen, members: &'a [Member], around: &'a dyn Around) -> Self {
+    pub(super) fn new(
+        seen: &'a Seen,
+        members: &'a [Member],
+        around: &'a dyn Around,
+        given_up: &'a BTreeSet<String>,
+    ) -> Self {
         let by_name: BTreeMap<&str, &Member> =
             members.iter().map(|member| (member.name.as_str(), member)).collect();
         let members = seen
@@ -50,7 +58,7 @@ impl<'a> Picture<'a> {
             .iter()
             .filter_map(|(id, node)| Some((id.as_str(), *by_name.get(node.hostname.as_str())?)))
             .collect();
-        Self { seen, around, members }
+        Self { seen, around, members, given_up }
     }
 
     pub(super) fn member(&self, id: &str) -> Option<&'a Member> {
@@ -67,7 +75,7 @@ impl<'a> Picture<'a> {
         let Some(member) = self.member(id) else { return Fate::Unclear };
         match member.presence {
             Presence::Parked => Fate::Parked,
-            Presence::Lost => Fate::Lost,
+            Presence::Lost => Fate::Lost { free: self.given_up.contains(id) || self.all_covered(id) },
             _ if member.leaving => Fate::Leaves { free: self.is_free(id, member) },
             Presence::Here => Fate::Serves,
             Presence::Unclear => Fate::Unclear,
@@ -76,14 +84,15 @@ impl<'a> Picture<'a> {
 
     /// A leaving node is free to go when its replacements serve and its sessions have ended, or its time is over.
     fn is_free(&self, id: &str, member: &Member) -> bool {
-        self.around.is_overdue(&member.name)
-            || (self.around.is_idle(&member.name)
-                && self.services_on(id).all(|(service_id, service)| self.is_covered(service_id, service)))
+        self.around.is_overdue(&member.name) || (self.around.is_idle(&member.name) && self.all_covered(id))
+    }
+
+    fn all_covered(&self, id: &str) -> bool {
+        self.services_on(id).all(|(service_id, service)| self.is_covered(service_id, service))
     }
 
     fn services_on(&self, node: &str) -> impl Iterator<Item = (&'a str, &'a Service)> {
-        let ids: std::collections::BTreeSet<&str> =
-            self.tasks_on(node).map(|task| task.service.as_str()).collect();
+        let ids: BTreeSet<&str> = self.tasks_on(node).map(|task| task.service.as_str()).collect();
         ids.into_iter().filter_map(|id| Some((id, self.seen.services.get(id)?)))
     }
 
@@ -106,8 +115,9 @@ impl<'a> Picture<'a> {
     }
 
     /// Whether a node can take another task of a service.
-    pub(super) fn has_room(&self, id: &str, node: &SwarmNode, service: &str, host_ports: bool) -> bool {
-        self.stays(id, node) && !(host_ports && self.tasks_on(id).any(|task| task.service == service))
+    pub(super) fn has_room(&self, id: &str, node: &SwarmNode, service_id: &str, service: &Service) -> bool {
+        let taken = service.one_per_node && self.tasks_on(id).any(|task| task.service == service_id);
+        self.stays(id, node) && !taken && constraint::fits(&service.constraints, id, node)
     }
 
     /// Whether a node takes tasks and goes on.

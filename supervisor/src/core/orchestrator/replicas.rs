@@ -2,14 +2,14 @@
 //! and `heliostat.replicas.max`. Fewer nodes at night run fewer, and the morning brings them back. And, where it is wanted,
 //! one task at a time moves to a node that came back and stands empty.
 
+use super::constraint;
 use super::labels::{self, Surge};
 use super::picture::Picture;
-use super::seen::{Change, Edit, Service};
+use super::seen::{Change, Edit, Service, SwarmNode};
 use super::surge::change;
 
 /// Follows the nodes. Down only by slots that do not run, so that nobody who serves is stopped for it; up only when all run.
 pub(super) fn follow(picture: &Picture<'_>, changes: &mut Vec<Change>) {
-    let nodes = picture.seen.nodes.iter().filter(|(id, node)| picture.stays(id, node)).count() as u64;
     for (id, service) in &picture.seen.services {
         let (Some(replicas), Some((min, max))) = (service.replicas, labels::replica_bounds(service)) else {
             continue;
@@ -17,6 +17,10 @@ pub(super) fn follow(picture: &Picture<'_>, changes: &mut Vec<Change>) {
         if service.labels.contains_key(labels::SURGE) {
             continue;
         }
+        let fits = |(node_id, node): &(&String, &SwarmNode)| {
+            picture.stays(node_id, node) && constraint::fits(&service.constraints, node_id, node)
+        };
+        let nodes = picture.seen.nodes.iter().filter(fits).count() as u64;
         let target = nodes.clamp(min, max);
         let running = picture.tasks_of(id).filter(|task| task.running).count() as u64;
         let fits = if target < replicas { running <= target } else { running >= replicas };
@@ -35,7 +39,7 @@ pub(super) fn crowded<'a>(picture: &Picture<'a>) -> Option<(&'a str, &'a Service
         let replicas = service.replicas.filter(|replicas| *replicas >= 2)?;
         let all_run =
             picture.tasks_of(id).count() as u64 == replicas && picture.tasks_of(id).all(|task| task.running);
-        let may = !service.constrained
+        let may = service.constraints.is_empty()
             && !service.labels.contains_key(labels::SURGE)
             && labels::replicas_max(service).is_none_or(|max| max > replicas)
             && !seen

@@ -82,10 +82,10 @@ pub struct Service {
     pub labels: BTreeMap<String, String>,
     /// Its update order is `start-first`: its author says that a new task may run beside the old one.
     pub start_first: bool,
-    /// Its tasks take a port of their host: two do not fit on one node.
-    pub host_ports: bool,
-    /// It has placement constraints: where its tasks fit is Swarm's to say.
-    pub constrained: bool,
+    /// Two of its tasks do not fit on one node: they take a port of their host, or its owner says so.
+    pub one_per_node: bool,
+    /// Its placement constraints.
+    pub constraints: Vec<String>,
     /// Counts its changes.
     pub version: u64,
 }

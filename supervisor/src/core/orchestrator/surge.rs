@@ -28,9 +28,9 @@ fn room(picture: &Picture<'_>, id: &str, service: &Service) -> u64 {
         .seen
         .nodes
         .iter()
-        .filter(|(node_id, node)| picture.has_room(node_id, node, id, service.host_ports))
+        .filter(|(node_id, node)| picture.has_room(node_id, node, id, service))
         .count() as u64;
-    if service.host_ports || nodes == 0 { nodes } else { u64::MAX }
+    if service.one_per_node || nodes == 0 { nodes } else { u64::MAX }
 }
 
 /// How many more replicas may run at one moment: up to the owner's `max`. Where nothing is said, one that is alone and

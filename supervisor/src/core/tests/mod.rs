@@ -8,6 +8,7 @@ mod links;
 mod orders;
 mod planning;
 mod properties;
+mod relief;
 mod site;
 mod supplies;
 mod waking;

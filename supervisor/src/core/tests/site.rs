@@ -58,6 +58,8 @@ pub(super) struct Site {
     pub(super) busy: Option<[u16; 5]>,
     /// What was handed out to be kept, the newest.
     pub(super) kept: Option<KeptBudget>,
+    /// What is wanted of the balancer, and was not answered yet.
+    pub(super) balancing: Vec<crate::core::balancer::Action>,
     links: u64,
 }
 
@@ -114,6 +116,7 @@ impl Site {
             classes: Vec::new(),
             busy: None,
             kept: None,
+            balancing: Vec::new(),
             links: 0,
         }
     }
@@ -150,9 +153,9 @@ impl Site {
                 Action::Remember(_)
                 | Action::SaveTerm(_)
                 | Action::Address(_)
-                | Action::Balancer(_)
                 | Action::Orchestrator(_)
                 | Action::Enrolment(_) => {}
+                Action::Balancer(action) => self.balancing.push(action.clone()),
             }
         }
         actions

@@ -75,14 +75,15 @@ fn address(text: Option<&str>) -> Option<std::net::IpAddr> {
 fn service(service: Service) -> Option<(String, seen::Service)> {
     let spec = service.spec?;
     let replicas = spec.mode.as_ref().and_then(|mode| mode.replicated.as_ref()?.replicas);
+    let (constraints, one_per_node) = placement(&spec);
     let seen = seen::Service {
         name: spec.name.clone()?,
         replicas: replicas.and_then(|count| u64::try_from(count).ok()),
         labels: labels(spec.labels.clone()),
         start_first: spec.update_config.as_ref().and_then(|update| update.order)
             == Some(ServiceSpecUpdateConfigOrderEnum::START_FIRST),
-        host_ports: has_host_ports(&spec),
-        constrained: is_constrained(&spec),
+        one_per_node: has_host_ports(&spec) || one_per_node,
+        constraints,
         version: service.version?.index?,
     };
     Some((service.id?, seen))
@@ -95,12 +96,11 @@ fn has_host_ports(spec: &ServiceSpec) -> bool {
     })
 }
 
-fn is_constrained(spec: &ServiceSpec) -> bool {
+/// Its constraints, and whether no more than one task may be on a node.
+fn placement(spec: &ServiceSpec) -> (Vec<String>, bool) {
     let placement = spec.task_template.as_ref().and_then(|template| template.placement.as_ref());
-    placement.is_some_and(|placement| {
-        placement.constraints.as_ref().is_some_and(|constraints| !constraints.is_empty())
-            || placement.max_replicas.is_some_and(|max| max > 0)
-    })
+    let constraints = placement.and_then(|placement| placement.constraints.clone()).unwrap_or_default();
+    (constraints, placement.and_then(|placement| placement.max_replicas) == Some(1))
 }
 
 fn task(task: Task) -> Option<seen::Task> {
