@@ -1,7 +1,7 @@
 //! What the agent costs while it watches: memory, processor time, wake-ups, bytes on the wire.
 //!
 //! The shipped build (`--profile ship`) reads its battery ten times a second through the registers of a simulated
-//! INA226 and reports to a real supervisor over loopback. Peers that are installed are measured beside it, in the
+//! INA226 and reports to a real supervisor over loopback, with mutual TLS and without. Peers that are installed are measured beside it, in the
 //! same way and the same minutes; absolute figures are this machine's, ratios travel.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures time and processes")]
@@ -35,9 +35,12 @@ fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut rows = vec![("floor: blocking, mTLS, 10 Hz (recorded)".to_owned(), FLOOR)];
-    for (name, interval) in [("heliostat-agent, 10 Hz", "100 ms"), ("heliostat-agent, 1 Hz (default)", "1 s")]
-    {
-        rows.push((name.to_owned(), agent(folder.path(), interval)));
+    for (name, interval, link) in [
+        ("heliostat-agent, mTLS, 10 Hz", "100 ms", Link::Protected),
+        ("heliostat-agent, in clear, 10 Hz", "100 ms", Link::Clear),
+        ("heliostat-agent, mTLS, 1 Hz (default)", "1 s", Link::Protected),
+    ] {
+        rows.push((name.to_owned(), agent(folder.path(), interval, link)));
     }
     rows.extend(node_exporter());
     if json {
@@ -59,9 +62,18 @@ fn main() {
     }
 }
 
+/// Whether the link to the supervisor is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Clear,
+    Protected,
+}
+
 /// Measures the agent, reading at this interval.
-fn agent(folder: &Path, interval: &str) -> [f64; 5] {
-    let (mut supervisor, listen) = supervisor(folder);
+fn agent(folder: &Path, interval: &str, link: Link) -> [f64; 5] {
+    let folder = &folder.join(format!("{}-{}", interval.replace(' ', "-"), link == Link::Protected));
+    std::fs::create_dir(folder).expect("a folder");
+    let (mut supervisor, listen) = supervisor(folder, link);
     let wire = Arc::new(AtomicU64::new(0));
     let address = counting_proxy(listen, &wire);
     let trace = folder.join("trace.csv");
@@ -79,6 +91,9 @@ fn agent(folder: &Path, interval: &str) -> [f64; 5] {
     );
     std::fs::write(&config, text).expect("the config");
     let program = target().join("ship/heliostat-agent");
+    if link == Link::Protected {
+        join(&program, &config, &address, folder);
+    }
     let mut agent = Command::new(&program)
         .args(["run", "--config", config.to_str().expect("a path")])
         .stdin(Stdio::null())
@@ -93,10 +108,34 @@ fn agent(folder: &Path, interval: &str) -> [f64; 5] {
     figures
 }
 
+/// Makes the agent one of the supervisor's cluster.
+fn join(program: &Path, config: &Path, address: &str, folder: &Path) {
+    let made = Command::new(target().join("release/heliostat"))
+        .args(["token", "create", "--json", "--data"])
+        .arg(folder.join("supervisor"))
+        .output()
+        .expect("the supervisor's program");
+    let token: serde_json::Value = serde_json::from_slice(&made.stdout).expect("a token");
+    let joined = Command::new(program)
+        .args(["join", address, "--token", token["token"].as_str().expect("a token"), "--config"])
+        .arg(config)
+        .output()
+        .expect("the agent's program");
+    assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
+}
+
 /// A supervisor on a port of the system's choice.
-fn supervisor(folder: &Path) -> (Child, String) {
+fn supervisor(folder: &Path, link: Link) -> (Child, String) {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let program = target().join("release/heliostat");
+    if link == Link::Protected {
+        let init = Command::new(&program)
+            .args(["init", "--name", "bench", "--data"])
+            .arg(folder.join("supervisor"))
+            .output()
+            .expect("the supervisor's program");
+        assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    }
     let child = Command::new(&program)
         .args(["serve", "--listen", &port.to_string(), "--data"])
         .arg(folder.join("supervisor"))

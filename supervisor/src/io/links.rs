@@ -116,6 +116,7 @@ async fn through_the_door(
             let caller = Caller { unwanted: Some(Refusal::Unprotected), ..Caller::in_clear(peer) };
             serve(connection, caller, link, events).await;
         }
+        Ok(Admitted::Nobody) => {}
         Ok(Admitted::Enrol(stream, shown)) => {
             door.serve_enrolment(stream, shown, peer.ip(), heard).await;
         }

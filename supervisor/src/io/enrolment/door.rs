@@ -71,6 +71,8 @@ impl std::fmt::Debug for Door {
 /// Who came in.
 #[derive(Debug)]
 pub enum Admitted {
+    /// Somebody who left without a word: a look whether anybody listens.
+    Nobody,
     /// Somebody who speaks no TLS.
     Plain(TcpStream),
     /// An agent, its chain of certificates, and until when its own holds.
@@ -150,7 +152,7 @@ impl Door {
         let broken = |error: io::Error| LinkError::from(&error);
         let mut first = [0];
         match connection.peek(&mut first).await.map_err(broken)? {
-            0 => return Err(LinkError::Ended),
+            0 => return Ok(Admitted::Nobody),
             _ if first[0] != TLS_HANDSHAKE => return Ok(Admitted::Plain(connection)),
             _ => {}
         }
@@ -293,4 +295,129 @@ pub(super) fn read_chain(certificates: &[CertificateDer<'_>]) -> Result<Vec<Iden
     let mut chain = vec![Identity::read(own).map_err(|_| damaged)?];
     chain.extend(certificates.iter().skip(1).filter_map(|certificate| Identity::read(certificate).ok()));
     Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsConnector;
+    use trust::{Credentials, Key};
+
+    use super::super::Folder;
+    use super::*;
+
+    /// A door, and the seconds that the clocks of both sides show.
+    struct Here {
+        _data: tempfile::TempDir,
+        held: Held,
+        door: Door,
+        seconds: Arc<AtomicU64>,
+        listener: TcpListener,
+    }
+
+    impl Here {
+        async fn new() -> Self {
+            let data = tempfile::tempdir().unwrap();
+            let held = Folder::of(data.path()).init(&"m1".parse().unwrap()).unwrap();
+            let seconds = Arc::new(AtomicU64::new(1_900_000_000));
+            let door = Door::new(held.clone(), clock(&seconds)).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            Self { _data: data, held, door, seconds, listener }
+        }
+
+        /// An agent's credentials that end so long from now.
+        fn agent(&self, lasts: Duration) -> Credentials {
+            let (key, now) = (Arc::new(Key::draw().unwrap()), self.door.clock.now());
+            let who = Who { role: Role::Agent, name: "pi1".parse().unwrap(), enrolment: EnrolmentId([1; 8]) };
+            let issuer = self.held.issuer().unwrap();
+            let signer = (issuer, &*self.held.issuing.key);
+            let own = issue::leaf(now, signer, key.public(), &who, now.plus(lasts)).unwrap();
+            Credentials {
+                key,
+                chain: vec![own, issuer.clone()],
+                authority: self.held.issuing.authority.clone(),
+            }
+        }
+
+        /// What both sides think of a link with these credentials.
+        async fn link(&self, credentials: &Credentials) -> (Result<(), LinkError>, Result<(), LinkError>) {
+            let config = tls::client(credentials, tls::LINK, &clock(&self.seconds)).unwrap();
+            let connect = async {
+                let socket = TcpStream::connect(self.listener.local_addr().unwrap()).await?;
+                let name = tls::supervisor_name().unwrap();
+                let mut stream = TlsConnector::from(config).connect(name, socket).await?;
+                // What the other side thinks of our certificate is the first thing read.
+                stream.read_u8().await.map(|_| ())
+            };
+            let accept = async {
+                let (connection, _) = self.listener.accept().await.unwrap();
+                match self.door.admit(connection).await? {
+                    Admitted::Link(mut stream, ..) => stream.write_all(&[1]).await.unwrap(),
+                    other => panic!("no link: {other:?}"),
+                }
+                Ok(())
+            };
+            let (ours, theirs) = tokio::join!(accept, connect);
+            (ours, theirs.map_err(|error: io::Error| LinkError::from(&error)))
+        }
+    }
+
+    fn clock(seconds: &Arc<AtomicU64>) -> Clock {
+        let seconds = Arc::clone(seconds);
+        Clock::with_source(Arc::new(move || WallTime(seconds.load(Ordering::Relaxed))), None)
+    }
+
+    const LASTS: Duration = Duration::from_secs(100);
+
+    #[tokio::test]
+    async fn a_certificate_holds_to_its_last_second_and_not_one_more() {
+        let here = Here::new().await;
+        let credentials = here.agent(LASTS);
+        here.seconds.fetch_add(LASTS.as_secs(), Ordering::Relaxed);
+        assert_eq!(here.link(&credentials).await, (Ok(()), Ok(())));
+        here.seconds.fetch_add(1, Ordering::Relaxed);
+        let distrust = Distrust::Expired;
+        let (ours, theirs) = here.link(&credentials).await;
+        assert_eq!(ours, Err(LinkError::Theirs { distrust }));
+        assert_eq!(theirs, Err(LinkError::Ours { distrust }), "and the agent is told why");
+    }
+
+    #[tokio::test]
+    async fn two_pis_without_a_clock_believe_each_other() {
+        let here = Here::new().await;
+        let credentials = here.agent(Duration::from_hours(24 * 365));
+        let booted = Arc::new(AtomicU64::new(17));
+        let without =
+            Here { door: Door::new(here.held.clone(), clock(&booted)).unwrap(), seconds: booted, ..here };
+        assert_eq!(without.link(&credentials).await, (Ok(()), Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_supervisors_own_certificate_is_made_anew_in_time() {
+        let here = Here::new().await;
+        let credentials = here.agent(OWN_LASTS * 4);
+        here.seconds.fetch_add((OWN_LASTS * 3).as_secs(), Ordering::Relaxed);
+        assert_eq!(here.link(&credentials).await, (Ok(()), Ok(())));
+    }
+
+    #[tokio::test]
+    async fn another_clusters_certificate_is_refused_by_name_on_both_sides() {
+        let (here, elsewhere) = (Here::new().await, Here::new().await);
+        let foreign =
+            Credentials { authority: here.held.issuing.authority.clone(), ..elsewhere.agent(LASTS) };
+        let distrust = Distrust::OtherAuthority;
+        let (ours, theirs) = here.link(&foreign).await;
+        assert_eq!(ours, Err(LinkError::Theirs { distrust }));
+        assert_eq!(theirs, Err(LinkError::Ours { distrust }));
+    }
+
+    #[tokio::test]
+    async fn a_supervisors_issuing_certificate_opens_no_link() {
+        let here = Here::new().await;
+        let (ours, _) = here.link(&here.held.issuing.clone()).await;
+        assert!(matches!(ours, Err(LinkError::Theirs { .. })), "{ours:?}");
+    }
 }
