@@ -104,7 +104,6 @@ impl Ledger {
                     merged.revoked.push((id, known.clone()));
                     merged.changed = true;
                 }
-                Some(_) => {}
                 None if room || entry.revoked.is_some() => {
                     if entry.revoked.is_some() {
                         merged.revoked.push((id, entry.clone()));
@@ -112,7 +111,7 @@ impl Ledger {
                     self.enrolments.insert(id, entry);
                     merged.changed = true;
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         merged

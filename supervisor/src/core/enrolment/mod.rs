@@ -219,9 +219,10 @@ impl Supervisor {
     }
 
     fn on_asked(&mut self, now: Uptime, asked: &Asked, actions: &mut Vec<Action>) {
-        let decided = match self.enrolling.tires(asked.peer, now) {
-            true => Err(JoinRefusal::TooManyTries),
-            false => self.enrolling.decide(asked),
+        let decided = if self.enrolling.tires(asked.peer, now) {
+            Err(JoinRefusal::TooManyTries)
+        } else {
+            self.enrolling.decide(asked)
         };
         let verdict = match decided {
             Ok(granted) => self.grant(now, asked, &granted, actions),

@@ -254,16 +254,13 @@ impl Door {
         valid_for: Duration,
     ) -> Result<Grant, issue::IssueError> {
         let (held, now) = (&self.held, self.clock.now());
-        let chain = match (who.role, &held.authority_key) {
-            (Role::Issuer, Some(authority_key)) => {
-                let authority = (&held.issuing.authority, &**authority_key);
-                vec![issue::issuer(now, authority, key, who, held.ends())?]
-            }
-            _ => {
-                let issuer = held.issuer()?;
-                let ends = now.plus(valid_for).min(held.ends());
-                vec![issue::leaf(now, (issuer, &held.issuing.key), key, who, ends)?, issuer.clone()]
-            }
+        let chain = if let (Role::Issuer, Some(authority_key)) = (who.role, &held.authority_key) {
+            let authority = (&held.issuing.authority, &**authority_key);
+            vec![issue::issuer(now, authority, key, who, held.ends())?]
+        } else {
+            let issuer = held.issuer()?;
+            let ends = now.plus(valid_for).min(held.ends());
+            vec![issue::leaf(now, (issuer, &held.issuing.key), key, who, ends)?, issuer.clone()]
         };
         Ok(Grant { chain: chain.iter().map(|certificate| certificate.to_vec()).collect() })
     }

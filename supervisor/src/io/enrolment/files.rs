@@ -31,9 +31,9 @@ pub enum TrustError {
         /// The folder.
         folder: PathBuf,
         /// This supervisor's name in it.
-        name: NodeName,
-        /// Whose authority.
-        authority: Fingerprint,
+        name: String,
+        /// The fingerprint of its authority.
+        authority: String,
         /// What else could be wanted.
         hint: &'static str,
     },
@@ -60,7 +60,7 @@ pub enum TrustError {
         /// The file.
         path: PathBuf,
         /// Whom it names.
-        who: Who,
+        who: String,
     },
     /// It belongs to somebody else.
     #[error("{path}: {cause}", path = path.display())]
@@ -136,7 +136,7 @@ impl Folder {
             .map_err(|_| KeptError::Damaged { path: path.clone(), why: "its certificate names nobody" })?
             .who;
         if who.role != Role::Issuer {
-            return Err(TrustError::NotASupervisor { path, who });
+            return Err(TrustError::NotASupervisor { path, who: who.to_string() });
         }
         let authority_key = kept::load_key(&self.file("authority.key"))?.map(Arc::new);
         Ok(Some(Held { issuing, who, authority_key }))
@@ -194,8 +194,8 @@ impl Folder {
             None => Ok(()),
             Some(held) => Err(TrustError::Taken {
                 folder: self.path.clone(),
-                name: held.who.name,
-                authority: held.issuing.fingerprint(),
+                name: held.who.name.to_string(),
+                authority: held.issuing.fingerprint().to_string(),
                 hint,
             }),
         }
