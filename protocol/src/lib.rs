@@ -5,11 +5,13 @@
 //! delta), [`message`] (everything that crosses a link), [`version`] (how two builds agree), [`codec`] (messages to
 //! bytes and back), [`delta`] (reports to few bytes), [`frame`] (how bytes become messages again after damage).
 //!
-//! `no_std`, and nothing here allocates: a message is decoded into bounded arrays. Enums that cross the wire are
+//! [`trust`] (who is who on a link: the programs' feature `trust`) is apart: it alone needs `std`.
+//!
+//! Without it `no_std`, and nothing here allocates: a message is decoded into bounded arrays. Enums that cross the wire are
 //! append-only (postcard numbers the variants in their order of declaration); the golden bytes in
 //! `tests/golden_v1.rs` hold that.
 
-#![no_std]
+#![cfg_attr(not(feature = "trust"), no_std)]
 
 pub mod codec;
 pub mod delta;
@@ -21,6 +23,8 @@ pub mod reason;
 pub mod report;
 pub mod stage;
 pub mod time;
+#[cfg(feature = "trust")]
+pub mod trust;
 pub mod units;
 pub mod version;
 

@@ -106,7 +106,7 @@ fn a_joining_that_was_interrupted_is_taken_up_again_with_the_same_token() {
     let node = Node::new("pi1", &[host.address]);
     let token = host.token(&[]);
     // As when the power fails while the answer is on its way: the key is there, the identity is not.
-    trust::kept::joining_key(&node.identity()).unwrap();
+    protocol::trust::kept::joining_key(&node.identity()).unwrap();
     let before = fs::read(node.path("agent.pem.joining")).unwrap();
     assert!(node.try_to_join(host.address, &token, &[]).status.success());
     fs::remove_file(node.identity()).unwrap();

@@ -38,7 +38,7 @@ fn a_certificate_that_ran_out_while_the_node_was_off_is_refused_and_both_sides_s
         check["identity"]["until"].as_str().map(str::to_owned)
     });
     wait::until_true(format!("{ends} to pass"), PATIENCE, || {
-        let now = trust::Clock::open(&node.path("no.clock")).now();
+        let now = protocol::trust::Clock::open(&node.path("no.clock")).now();
         now.to_string() > ends
     });
     let agent = node.run();

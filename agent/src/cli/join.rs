@@ -11,8 +11,8 @@ use agent::config::Config;
 use agent::io::{identity, run};
 use anyhow::{Context, bail};
 use protocol::NodeName;
-use trust::enrol::{self, EnrolError, Trust};
-use trust::{Credentials, Identity, LinkError, Role, Token, kept};
+use protocol::trust::enrol::{self, EnrolError, Trust};
+use protocol::trust::{Credentials, Identity, LinkError, Role, Token, kept};
 
 use super::ConfigPath;
 

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::NodeName;
+use protocol::trust::enrol::{self, EnrolError, Trust};
+use protocol::trust::{Clock, Credentials, Identity, KeptError, Key, LinkError, Role, WallTime, tls};
 use tokio::time::sleep;
 use tokio_rustls::rustls::{self, ClientConfig};
 use tracing::{info, warn};
-use trust::enrol::{self, EnrolError, Trust};
-use trust::{Clock, Credentials, Identity, KeptError, Key, LinkError, Role, WallTime, tls};
 
 use super::random;
 
@@ -38,7 +38,7 @@ pub enum IdentityError {
         /// The file.
         path: PathBuf,
         /// Whom it names.
-        who: trust::Who,
+        who: protocol::trust::Who,
     },
     /// TLS refuses it.
     #[error("{path}: {cause}", path = path.display())]
@@ -200,7 +200,7 @@ pub enum RenewError {
     Kept(#[from] KeptError),
     /// No key could be drawn.
     #[error(transparent)]
-    Key(#[from] trust::keys::KeyError),
+    Key(#[from] protocol::trust::keys::KeyError),
     /// What was given is of no use.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -261,7 +261,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.pem");
         assert!(Papers::open(&path).unwrap().is_none());
-        trust::kept::write(&path, b"noise").unwrap();
+        protocol::trust::kept::write(&path, b"noise").unwrap();
         assert!(matches!(Papers::open(&path), Err(IdentityError::Kept(KeptError::Damaged { .. }))));
     }
 }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use protocol::frame::MESSAGE_BYTES_MAX;
 use protocol::frame::stream::{self, Decoder, FRAME_BYTES_MAX};
 use protocol::message::{Hello, Refusal};
+use protocol::trust::{LinkError, tls};
 use protocol::{AgentMessage, SupervisorMessage, Term};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -32,7 +33,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tracing::{debug, info, warn};
-use trust::{LinkError, tls};
 
 use super::identity::{Papers, advice};
 use super::random;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use protocol::NodeName;
+use protocol::trust::enrol::{self, Trust};
+use protocol::trust::{Role, Token, TokenId, kept};
 use serde::Serialize;
-use trust::enrol::{self, Trust};
-use trust::{Role, Token, TokenId, kept};
 
 use super::place::SocketArgs;
 use super::serve;

@@ -59,7 +59,7 @@ pub enum LinkEvent {
     },
     /// The handshake proved who calls: the chain of certificates, the caller's own first. Comes right after `Opened`, and
     /// never on a link in clear.
-    Proved(Vec<trust::Who>),
+    Proved(Vec<protocol::trust::Who>),
     /// A message arrived.
     Said(FromAgent),
     /// What arrived is no message (`Malformed`, `TooLong`), or not as it must be (`Unprotected`, `NoCertificates`,

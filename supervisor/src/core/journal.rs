@@ -4,11 +4,11 @@
 use std::fmt;
 
 use protocol::message::{OrderRefusal, Refusal};
+use protocol::trust::{EnrolmentId, JoinRefusal, LinkError, Role, TokenId, WallTime};
 use protocol::{
     Fault, NodeName, OrderId, OrderReason, Reason, Seconds, Soc, Stage, SupplyName, Term, Uptime, Voltage,
 };
 use serde::{Deserialize, Serialize};
-use trust::{EnrolmentId, JoinRefusal, LinkError, Role, TokenId, WallTime};
 
 use super::address::{AddressAction, ClaimReason, Standby};
 use super::enrolment::Through;

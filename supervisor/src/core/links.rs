@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::message::{Hello, Refusal, SupervisorMessage, Welcome};
+use protocol::trust::Who;
 use protocol::{NodeName, Stage, Uptime, negotiate};
-use trust::Who;
 
 use super::Supervisor;
 use super::action::{Action, KnownNode};

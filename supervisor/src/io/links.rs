@@ -12,13 +12,13 @@ use std::time::Duration;
 use protocol::frame::stream::{self, Decoder};
 use protocol::frame::{MESSAGE_BYTES_MAX, stream::FRAME_BYTES_MAX};
 use protocol::message::{AgentMessage, Refusal, SupervisorMessage};
+use protocol::trust::{Clock, WallTime, Who};
 use protocol::version::refusal_of_first;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use trust::{Clock, WallTime, Who};
 
 use super::enrolment::door::{Admitted, Door, FromDoor, TLS_HANDSHAKE};
 use super::enrolment::peers;

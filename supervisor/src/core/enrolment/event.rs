@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::NodeName;
+use protocol::trust::enrol::Ticket;
+use protocol::trust::{EnrolmentId, JoinRefusal, LinkError, PublicKey, Role, TokenId, WallTime, Who};
 use serde::{Deserialize, Serialize};
-use trust::enrol::Ticket;
-use trust::{EnrolmentId, JoinRefusal, LinkError, PublicKey, Role, TokenId, WallTime, Who};
 
 use super::ledger::{Enrolment, KeptToken, Ledger, TOKENS_MAX};
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use protocol::NodeName;
+use protocol::trust::{EnrolmentId, PublicKey, Role, SecretHash, TokenId, WallTime, Who};
 use serde::{Deserialize, Serialize};
-use trust::{EnrolmentId, PublicKey, Role, SecretHash, TokenId, WallTime, Who};
 
 /// So many enrolments, revoked ones included: a node that joins again each day for fifty years.
 pub const ENROLMENTS_MAX: usize = 20_000;

@@ -14,9 +14,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::message::Refusal;
+use protocol::trust::enrol::Ticket;
+use protocol::trust::{EnrolmentId, JoinRefusal, Role, TokenId, Who};
 use protocol::{NodeName, Uptime};
-use trust::enrol::Ticket;
-use trust::{EnrolmentId, JoinRefusal, Role, TokenId, Who};
 
 use super::action::Action;
 use super::journal::{Record, What};

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use protocol::message::Refusal;
+use protocol::trust::enrol::Ticket;
+use protocol::trust::{EnrolmentId, Fingerprint, JoinRefusal, PublicKey, Role, Token, WallTime, Who};
 use protocol::{NodeName, Uptime};
-use trust::enrol::Ticket;
-use trust::{EnrolmentId, Fingerprint, JoinRefusal, PublicKey, Role, Token, WallTime, Who};
 
 use super::site::hello;
 use crate::core::enrolment::ledger::{Enrolment, KeptToken, Ledger, RevokedBy};

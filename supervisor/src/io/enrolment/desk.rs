@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::trust::{Clock, Fingerprint, Token};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use trust::{Clock, Fingerprint, Token};
 
 use super::door::{Door, FromDoor};
 use super::files::{Folder, TrustError};
@@ -65,7 +65,7 @@ pub fn open(folder: Folder, valid_for: Duration, peers: &[SocketAddr]) -> Result
     addresses.dedup();
     let path = folder.ledger_file();
     let keeper = Keeper::start(folder, &ledger)
-        .map_err(|cause| TrustError::Kept(trust::KeptError::Io { path, cause }))?;
+        .map_err(|cause| TrustError::Kept(protocol::trust::KeptError::Io { path, cause }))?;
     let call =
         |address| tokio::spawn(peers::call(address, Arc::clone(&door), keeper.newest(), events.clone()));
     let peers = addresses.into_iter().map(call).collect();

@@ -13,6 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::NodeName;
+use protocol::trust::enrol::{self, Answer, EXCHANGE_TIMEOUT, Grant, Request};
+use protocol::trust::tls::{self, Callers};
+use protocol::trust::why::Distrust;
+use protocol::trust::{Clock, EnrolmentId, Identity, JoinRefusal, LinkError, Role, WallTime, Who, token};
 use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use rustls::{ClientConfig, ServerConfig};
@@ -22,10 +26,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use trust::enrol::{self, Answer, EXCHANGE_TIMEOUT, Grant, Request};
-use trust::tls::{self, Callers};
-use trust::why::Distrust;
-use trust::{Clock, EnrolmentId, Identity, JoinRefusal, LinkError, Role, WallTime, Who, token};
 
 use super::files::{Held, TrustError};
 use super::issue;
@@ -249,7 +249,7 @@ impl Door {
     /// Signs what was granted.
     fn sign(
         &self,
-        key: trust::PublicKey,
+        key: protocol::trust::PublicKey,
         who: &Who,
         valid_for: Duration,
     ) -> Result<Grant, issue::IssueError> {
@@ -298,10 +298,10 @@ pub(super) fn read_chain(certificates: &[CertificateDer<'_>]) -> Result<Vec<Iden
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use protocol::trust::{Credentials, Key};
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
     use tokio_rustls::TlsConnector;
-    use trust::{Credentials, Key};
 
     use super::super::Folder;
     use super::*;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::NodeName;
+use protocol::trust::kept;
+use protocol::trust::{Clock, Credentials, Fingerprint, Identity, KeptError, Key, Role, Who, token};
 use rustls::pki_types::CertificateDer;
-use trust::kept;
-use trust::{Clock, Credentials, Fingerprint, Identity, KeptError, Key, Role, Who, token};
 
 use super::issue::{self, IssueError};
 use crate::core::enrolment::ledger::{Enrolment, Ledger};
@@ -45,7 +45,7 @@ pub enum TrustError {
     Issue(#[from] IssueError),
     /// No key could be drawn.
     #[error(transparent)]
-    Key(#[from] trust::keys::KeyError),
+    Key(#[from] protocol::trust::keys::KeyError),
     /// The ledger is no ledger: to go on without it would forget who was revoked.
     #[error("{path}: this is no ledger ({why}); restore it, or join this supervisor again", path = path.display())]
     Ledger {
@@ -264,7 +264,7 @@ impl Held {
     }
 
     /// Until when what this supervisor signs may hold.
-    pub fn ends(&self) -> trust::WallTime {
+    pub fn ends(&self) -> protocol::trust::WallTime {
         Identity::chain(&self.issuing.chain)
             .ok()
             .and_then(|chain| chain.first().map(|identity| identity.not_after))
@@ -275,7 +275,11 @@ impl Held {
     ///
     /// # Errors
     /// Any [`TrustError`].
-    pub fn own_leaf(&self, now: trust::WallTime, ends: trust::WallTime) -> Result<Credentials, TrustError> {
+    pub fn own_leaf(
+        &self,
+        now: protocol::trust::WallTime,
+        ends: protocol::trust::WallTime,
+    ) -> Result<Credentials, TrustError> {
         let key = Arc::new(Key::draw()?);
         let who = Who { role: Role::Supervisor, ..self.who.clone() };
         let issuer = self.issuer()?;
@@ -339,6 +343,6 @@ mod tests {
         let held = folder.init(&name()).unwrap();
         let clock = folder.clock();
         let own = held.own_leaf(clock.now(), clock.now().plus(std::time::Duration::from_hours(1))).unwrap();
-        trust::tls::prove(&own, &clock).unwrap();
+        protocol::trust::tls::prove(&own, &clock).unwrap();
     }
 }

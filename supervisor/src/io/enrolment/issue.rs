@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
+use protocol::trust::clock::CERTIFICATES_BEGIN;
+use protocol::trust::{Key, PublicKey, Role, WallTime, Who, tls, who};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use trust::clock::CERTIFICATES_BEGIN;
-use trust::{Key, PublicKey, Role, WallTime, Who, tls, who};
 
 /// How long the authority lasts, and the issuing certificates with it: longer than the hardware.
 pub const AUTHORITY_LASTS: Duration = Duration::from_hours(25 * 365 * 24);
@@ -23,7 +23,7 @@ pub enum IssueError {
     Certificate(#[from] rcgen::Error),
     /// No serial number could be drawn.
     #[error("a certificate could not be made: {0}")]
-    Key(#[from] trust::keys::KeyError),
+    Key(#[from] protocol::trust::keys::KeyError),
 }
 
 /// The authority's own certificate.
@@ -116,12 +116,12 @@ fn sign(
 
 /// The beginning of a key's hash, to tell authorities apart.
 fn fingerprint_words(key: PublicKey) -> String {
-    trust::Fingerprint::of(&key.0).to_string().chars().take(9).collect()
+    protocol::trust::Fingerprint::of(&key.0).to_string().chars().take(9).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use trust::{EnrolmentId, Identity};
+    use protocol::trust::{EnrolmentId, Identity};
 
     use super::*;
 

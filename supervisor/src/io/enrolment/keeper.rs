@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use protocol::trust::JoinRefusal;
 use tokio::sync::{oneshot, watch};
-use trust::JoinRefusal;
 
 use super::Folder;
 use crate::core::enrolment::ledger::Ledger;
@@ -109,7 +109,7 @@ fn write(folder: &Folder, ledger: Box<Ledger>) -> Option<Box<Ledger>> {
 
 #[cfg(test)]
 mod tests {
-    use trust::{EnrolmentId, Role, Who};
+    use protocol::trust::{EnrolmentId, Role, Who};
 
     use super::*;
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::NodeName;
+use protocol::trust::{EnrolmentId, LinkError, Role, Who, enrol, tls};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsConnector;
-use trust::{EnrolmentId, LinkError, Role, Who, enrol, tls};
 
 use super::door::{Door, FromDoor, read_chain};
 use crate::core::enrolment::ledger::{Enrolment, Ledger};

@@ -1,8 +1,8 @@
 //! What a person wants of the cluster's trust, and what is answered: the form of it on the operators' socket.
 
 use protocol::NodeName;
+use protocol::trust::{EnrolmentId, Role, TokenId, WallTime};
 use serde::{Deserialize, Serialize};
-use trust::{EnrolmentId, Role, TokenId, WallTime};
 
 use crate::core::enrolment::Done;
 use crate::core::enrolment::ledger::{KeptToken, Ledger, RevokedBy};

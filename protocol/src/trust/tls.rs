@@ -17,9 +17,9 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::clock::Clock;
-use crate::kept::Credentials;
-use crate::token::Fingerprint;
+use crate::trust::clock::Clock;
+use crate::trust::kept::Credentials;
+use crate::trust::token::Fingerprint;
 
 /// An agent's link to a supervisor.
 pub const LINK: &[u8] = b"heliostat-link";

@@ -20,8 +20,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use subtle::ConstantTimeEq;
 
-use crate::keys::KeyError;
-use crate::who::EnrolmentId;
+use crate::trust::keys::KeyError;
+use crate::trust::who::EnrolmentId;
 
 const PREFIX: &str = "hel1";
 const BYTES: usize = 4 + 16 + 32 + 4;

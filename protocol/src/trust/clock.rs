@@ -16,7 +16,7 @@ use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 use serde::{Deserialize, Serialize};
 
-use crate::kept;
+use crate::trust::kept;
 
 /// No certificate of ours is older than the first build that made them: 2026-11-01.
 const FIRST_BUILD: u64 = 1_793_491_200;

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::NodeName;
+use crate::NodeName;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, CommonState};
 use serde::de::DeserializeOwned;
@@ -28,13 +28,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::clock::{Clock, WallTime};
-use crate::kept::Credentials;
-use crate::keys::{Key, PublicKey};
-use crate::tls::{self, Pin};
-use crate::token::{Fingerprint, Token, TokenId, TokenSecret};
-use crate::who::{Identity, Role};
-use crate::why::LinkError;
+use crate::trust::clock::{Clock, WallTime};
+use crate::trust::kept::Credentials;
+use crate::trust::keys::{Key, PublicKey};
+use crate::trust::tls::{self, Pin};
+use crate::trust::token::{Fingerprint, Token, TokenId, TokenSecret};
+use crate::trust::who::{Identity, Role};
+use crate::trust::why::LinkError;
 
 /// The whole exchange ends within this.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "keys, files and the time of day are what this crate is for; what is decided with them is decided elsewhere"
+    reason = "keys, files and the time of day are what this module is for; what is decided with them is decided elsewhere"
 )]
 
 pub mod clock;

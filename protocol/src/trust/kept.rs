@@ -13,9 +13,9 @@ use std::sync::Arc;
 use pem::Pem;
 use rustls::pki_types::CertificateDer;
 
-use crate::keys::{Key, KeyError};
-use crate::token::Fingerprint;
-use crate::who::{Identity, NotAnIdentity};
+use crate::trust::keys::{Key, KeyError};
+use crate::trust::token::Fingerprint;
+use crate::trust::who::{Identity, NotAnIdentity};
 
 /// Longer than any identity of ours.
 const FILE_BYTES_MAX: u64 = 64 * 1024;

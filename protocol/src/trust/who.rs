@@ -7,15 +7,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::NodeName;
 use data_encoding::HEXLOWER;
-use protocol::NodeName;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use x509_parser::extensions::GeneralName;
 
-use crate::clock::WallTime;
-use crate::keys::KeyError;
-use crate::token::random;
+use crate::trust::clock::WallTime;
+use crate::trust::keys::KeyError;
+use crate::trust::token::random;
 
 /// What its bearer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
