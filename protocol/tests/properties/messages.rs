@@ -69,6 +69,6 @@ fn more_bytes_than_any_message_has_are_refused_unread() {
 fn unknown_variants_are_malformed() {
     assert_eq!(AgentMessage::decode(&[6]), Err(DecodeError::Malformed));
     assert_eq!(SupervisorMessage::decode(&[7]), Err(DecodeError::Malformed));
-    assert_eq!(SupervisorMessage::decode(&[1, 7]), Err(DecodeError::Malformed), "a refusal to come");
+    assert_eq!(SupervisorMessage::decode(&[1, 12]), Err(DecodeError::Malformed), "a refusal to come");
     assert_eq!(AgentMessage::decode(&[]), Err(DecodeError::Truncated));
 }
