@@ -18,18 +18,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::lab::{Client, Cut, Host, Lab, Layout, Part, Tally, WEB_PORT, Watchfulness};
+use tests::lab::{Cut, Host, Lab, Layout, Tally, Watchfulness};
 use tests::{require, wait};
 
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Requests a second.
-const RATE: u32 = 100;
 const REPLICAS: usize = 4;
 const WORKERS: u8 = 5;
 /// How often each event is measured, unless `--rounds` says otherwise.
 const ROUNDS: usize = 3;
-/// Visitors are watched for so long after the event is over: what hangs has ended by then.
-const AFTER: Duration = Duration::from_secs(6);
 
 /// Who looks after the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +51,8 @@ impl Subject {
 
     fn start(self, lab: &Lab) {
         lab.swarm(3);
-        let mut words = vec!["--constraint", "node.role==worker"];
+        let off_masters = lab.off_masters();
+        let mut words: Vec<&str> = off_masters.iter().map(String::as_str).collect();
         if self != Self::Defaults {
             lab.host("m1").docker(&["swarm", "update", "--dispatcher-heartbeat", "1s"]);
             words.extend(["--restart-delay", "0s"]);
@@ -72,13 +69,13 @@ impl Subject {
             }
             Self::Heliostat => lab.start_heliostat(),
         }
-        settle(lab);
+        lab.until_well(REPLICAS, Instant::now());
     }
 
     /// Sends a host's work elsewhere, on purpose.
     fn drain(self, lab: &Lab, host: &Host) {
         if self == Self::Heliostat {
-            let leader = lab.holders()[0];
+            let leader = lab.holder();
             leader.heliostat(&["drain", host.name(), "--for", "5 min"]).expect("the order is taken");
         } else {
             let words = ["node", "update", "--availability", "drain", host.name()];
@@ -88,7 +85,7 @@ impl Subject {
 
     fn resume(self, lab: &Lab, host: &Host) {
         if self == Self::Heliostat {
-            let leader = lab.holders()[0];
+            let leader = lab.holder();
             leader.heliostat(&["resume", host.name()]).expect("the order is taken");
         } else {
             lab.host("m1").docker(&["node", "update", "--availability", "active", host.name()]);
@@ -99,7 +96,7 @@ impl Subject {
 /// What one event cost.
 #[derive(Debug, Clone)]
 struct Cost {
-    /// Until the replacement, or the address, answers; `None` where nothing was to be waited for.
+    /// Until the replacement, or the address, answers.
     answers: Duration,
     tally: Tally,
 }
@@ -137,100 +134,46 @@ const EVENTS: [(&str, Measure); 3] =
     [("worker dies", worker_dies), ("worker drained", worker_drained), ("address's host dies", holder_dies)];
 
 fn worker_dies(_subject: Subject, lab: &Lab) -> Cost {
-    let client = visitors(lab);
-    let (victim, spare) = victim_and_spare(lab);
+    let client = lab.visitors();
+    let (victim, spare) = lab.victim_and_spare();
     let begun = Instant::now();
     victim.cut(Cut::Power);
-    let answers = until_it_answers(lab, spare, begun);
-    let tally = watch(client);
+    let answers = lab.until_it_serves(spare, begun);
+    let tally = lab.watch(client);
     // Swarm has a rare race when a node comes back just as it is given up.
-    wait::until_true("the dead host to be down in Swarm", PATIENCE, || in_swarm(lab, victim, "down"));
+    wait::until_true("the dead host to be down in Swarm", PATIENCE, || lab.in_swarm(victim, "down"));
     victim.restore();
-    settle(lab);
+    lab.until_well(REPLICAS, Instant::now());
     Cost { answers, tally }
 }
 
 fn worker_drained(subject: Subject, lab: &Lab) -> Cost {
-    let client = visitors(lab);
-    let (victim, spare) = victim_and_spare(lab);
+    let client = lab.visitors();
+    let (victim, spare) = lab.victim_and_spare();
     let begun = Instant::now();
     subject.drain(lab, victim);
-    let answers = until_it_answers(lab, spare, begun);
-    wait::until_true("the drained host to be empty", PATIENCE, || !serves(lab, victim));
-    let tally = watch(client);
+    let answers = lab.until_it_serves(spare, begun);
+    wait::until_true("the drained host to be empty", PATIENCE, || !lab.serves(victim));
+    let tally = lab.watch(client);
     subject.resume(lab, victim);
-    settle(lab);
+    lab.until_well(REPLICAS, Instant::now());
     Cost { answers, tally }
 }
 
 fn holder_dies(_subject: Subject, lab: &Lab) -> Cost {
-    let client = visitors(lab);
-    let holder = lab.holders()[0];
+    let client = lab.visitors();
+    let holder = lab.holder();
     let cut_at = client.now();
     holder.cut(Cut::Power);
     wait::until_true("another holder", PATIENCE, || {
         lab.holders().iter().any(|host| host.name() != holder.name())
     });
-    let tally = watch(client);
+    let tally = lab.watch(client);
     let answers = tally.outage(cut_at).expect("the address answers again");
-    wait::until_true("the dead master to be down in Swarm", PATIENCE, || in_swarm(lab, holder, "down"));
+    wait::until_true("the dead master to be down in Swarm", PATIENCE, || lab.in_swarm(holder, "down"));
     holder.restore();
-    settle(lab);
+    lab.until_well(REPLICAS, Instant::now());
     Cost { answers, tally: tally.between(cut_at.saturating_sub(Duration::from_secs(1)), Duration::MAX) }
-}
-
-/// A client that has been served for a second.
-fn visitors(lab: &Lab) -> Client {
-    let client = lab.client(lab.address(), RATE);
-    wait::until_true("visitors to be served", PATIENCE, || client.so_far().fates().len() > RATE as usize);
-    client
-}
-
-/// What became of the visitors, some time after the event.
-fn watch(client: Client) -> Tally {
-    let until = client.now() + AFTER;
-    wait::until_true("the time after", PATIENCE, || client.now() >= until);
-    client.finish()
-}
-
-/// A worker with a replica, and the one that has none.
-fn victim_and_spare(lab: &Lab) -> (&Host, &Host) {
-    let (serving, idle): (Vec<&Host>, Vec<&Host>) =
-        lab.workers().into_iter().partition(|host| serves(lab, host));
-    let victim = serving.last().expect("a replica");
-    (victim, idle.first().expect("a worker without a replica"))
-}
-
-fn serves(lab: &Lab, host: &Host) -> bool {
-    lab.ask(host.address(), WEB_PORT, "/", Duration::from_millis(500)).is_ok()
-}
-
-fn until_it_answers(lab: &Lab, host: &Host, begun: Instant) -> Duration {
-    wait::until_true(format!("the replacement on {}", host.name()), PATIENCE, || serves(lab, host));
-    begun.elapsed()
-}
-
-fn in_swarm(lab: &Lab, host: &Host, state: &str) -> bool {
-    let managers = lab.masters().into_iter().filter(|master| master.name() != host.name());
-    let nodes = managers.filter_map(|master| lab.nodes(master.name()).ok()).next().unwrap_or_default();
-    nodes.iter().any(|node| node.name == host.name() && node.state == state)
-}
-
-/// Waits until every host is ready, as many replicas as wanted answer, all masters hold their programs, and the address
-/// answers a hundred times in a row.
-fn settle(lab: &Lab) {
-    wait::until_true("a fleet that is well", PATIENCE, || {
-        lab.hosts().iter().all(|host| in_swarm(lab, host, "ready"))
-            && lab.workers().into_iter().filter(|host| serves(lab, host)).count() == REPLICAS
-            && lab.masters().into_iter().all(|master| master.runs(Part::Haproxy))
-            && lab.holders().len() == 1
-    });
-    wait::until_true("no request to fail", PATIENCE, || {
-        let client = lab.client(lab.address(), RATE);
-        wait::until_true("some requests", PATIENCE, || client.so_far().fates().len() >= 100);
-        let tally = client.finish();
-        tally.failed() == 0 && tally.by_host().len() == REPLICAS
-    });
 }
 
 /// Least, middle and greatest.

@@ -1,9 +1,12 @@
 //! What a test may rely on of the lab itself.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tests::lab::{Cut, Lab, Layout, Part, WEB_PORT};
-use tests::{require, wait};
+use tests::{program, require, wait};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// A client's rate in these tests, a second.
@@ -115,4 +118,28 @@ fn agents_report_a_battery_that_the_test_moves() {
     lab.supply("w1").go_to(protocol::Soc::from_percent(20.0), Duration::from_secs(10));
     wait::until_true("w1 to power itself off", PATIENCE, || !lab.host("w1").is_on());
     assert!(lab.host("m1").is_on() && lab.host("m1").runs(Part::Agent));
+}
+
+#[test]
+fn a_lab_ends_with_its_owner_however_that_ends() {
+    if !require::lab("a_lab_ends_with_its_owner_however_that_ends") {
+        return;
+    }
+    let (input, output) = (Stdio::piped(), Stdio::piped());
+    let mut owner =
+        Command::new(program::path("lab")).args(["1", "1"]).stdin(input).stdout(output).spawn().unwrap();
+    let mut lines = BufReader::new(owner.stdout.take().expect("a pipe")).lines();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("configs and logs")));
+    let line = line.expect("it comes up");
+    let folder = PathBuf::from(line.rsplit(' ').next().expect("the folder"));
+    let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+    let group = ["/sys/fs/cgroup/freezer", "/sys/fs/cgroup"].map(|top| PathBuf::from(top).join(&name));
+    let pid = std::fs::read_to_string(folder.join("pids/w1-init")).expect("a host's first process");
+    let process = PathBuf::from("/proc").join(pid.split_whitespace().next().expect("its id"));
+    assert!(folder.exists() && process.exists() && group.iter().any(|group| group.exists()));
+    owner.kill().expect("SIGKILL");
+    owner.wait().expect("it ends");
+    wait::until_true("the lab to be gone", PATIENCE, || {
+        !folder.exists() && !process.exists() && !group.iter().any(|group| group.exists())
+    });
 }

@@ -6,5 +6,8 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod erp;
 mod harness;
+mod nights;
+mod restarts;
 mod traffic;

@@ -1,6 +1,7 @@
 //! Plays with a lab by hand: `tests/lab/up [MASTERS [WORKERS]]`, then one command a line (`help` lists them).
 //!
-//! Everything runs: Swarm with the web service on its workers, agents, supervisors, balancers, keepalived. When this
+//! Everything runs: Swarm with the web service on all workers but one, agents, and supervisors that drive balancers,
+//! Swarm and keepalived. When this
 //! program ends, in whatever way, the lab is gone.
 
 #![allow(clippy::disallowed_methods, reason = "it reads its arguments and runs programs")]
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use protocol::Soc;
-use tests::lab::{Client, Cut, Host, Lab, Layout, Part, Watchfulness};
+use tests::lab::{Client, Cut, Host, Lab, Layout, Part};
 use tests::require;
 
 const HELP: &str = "\
@@ -49,11 +50,11 @@ fn play(masters: u8, workers: u8) {
     println!("{masters} masters and {workers} workers come up ...");
     let lab = Lab::up(&Layout::new(masters, workers));
     lab.swarm(usize::from(masters));
-    lab.service("web", usize::from(workers), &["--constraint", "node.role==worker"]);
-    lab.start_supervisors();
-    lab.start_agents();
-    lab.start_balancers(Watchfulness::Tuned);
-    lab.start_keepalived("0.1");
+    let off_masters = lab.off_masters();
+    let words: Vec<&str> = off_masters.iter().map(String::as_str).collect();
+    // One worker is left free, for what has to move.
+    lab.service("web", usize::from(workers.saturating_sub(1).max(1)), &words);
+    lab.start_heliostat();
     lab.wait_for_answer(lab.address());
     println!("{} answers. The hosts' configs and logs: {}", lab.address(), lab.folder().display());
     println!("{HELP}");

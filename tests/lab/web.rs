@@ -10,11 +10,14 @@
 //! | `WEB_HOST`, `WEB_TASK` | what it answers; the container's host name by default |
 //! | `WEB_START_MS` | how long it takes until it is up; until then it answers 503 |
 //! | `WEB_WORK_US` | processor time that a request takes |
+//! | `WEB_DATABASE` | `ADDRESS:PORT` of a `PostgreSQL` in which every request books a row; without it there is none |
 
 #![allow(
     clippy::disallowed_methods,
     reason = "a small server: sockets, clocks and the environment are its job"
 )]
+
+mod database;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +39,7 @@ struct Service {
     name: String,
     up_at: Instant,
     work: Duration,
+    database: Option<SocketAddr>,
 }
 
 fn main() -> io::Result<()> {
@@ -51,6 +55,9 @@ fn main() -> io::Result<()> {
         name: format!("{host} {task}\n"),
         up_at: Instant::now() + Duration::from_millis(number("WEB_START_MS").unwrap_or(0)),
         work: Duration::from_micros(number("WEB_WORK_US").unwrap_or(0)),
+        database: text("WEB_DATABASE")
+            .map(|address| address.parse().map_err(io::Error::other))
+            .transpose()?,
     };
     LocalSet::new().block_on(&runtime, serve(port, Rc::new(service)))
 }
@@ -100,12 +107,23 @@ async fn answer(mut stream: TcpStream, service: &Service) -> io::Result<()> {
         ("200 OK", "ok\n")
     } else {
         work(service.work);
-        ("200 OK", service.name.as_str())
+        match book(service).await {
+            Ok(()) => ("200 OK", service.name.as_str()),
+            Err(_) => ("500 Internal Server Error", "not booked\n"),
+        }
     };
     let length = body.len();
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
+}
+
+/// Books the request, where there is a database.
+async fn book(service: &Service) -> io::Result<()> {
+    match service.database {
+        Some(address) => database::book(address, service.name.trim_end()).await,
+        None => Ok(()),
+    }
 }
 
 /// Keeps the processor busy, as a page that is made does.

@@ -19,6 +19,24 @@ pub fn lab(test: &str) -> bool {
     report(test, &missing("lab", &[&ENGINE[..], &LAB[..]].concat()))
 }
 
+/// As [`lab`], with a `PostgreSQL` to run in it.
+///
+/// # Panics
+/// In CI, when it cannot.
+pub fn lab_with_postgres(test: &str) -> bool {
+    let mut missing = missing("lab", &[&ENGINE[..], &LAB[..]].concat());
+    if postgres().is_none() {
+        missing.push("postgres (run: apt-get install postgresql)".to_owned());
+    }
+    report(test, &missing)
+}
+
+/// Where Debian keeps the newest `PostgreSQL` that is installed.
+pub fn postgres() -> Option<std::path::PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path());
+    versions.filter(|home| home.join("bin/postgres").exists()).max()
+}
+
 /// Programs of a Docker engine in namespaces of its own, each with the Debian package that brings it.
 const ENGINE: [(&str, &str); 5] = [
     ("dockerd", "docker.io"),

@@ -94,27 +94,35 @@ pub fn vouch(host: &Host, text: &str, soc: Soc) {
     file.save(&state).expect("the state is written");
 }
 
-/// A supervisor's config. `keys` is TOML for the top of the file, `tables` for its end.
+/// A supervisor's config, its delays in seconds instead of minutes, as the agents'. `keys` is TOML for the top of the file,
+/// `tables` for its end.
 pub fn supervisor(host: &Host, keys: &str, tables: &str) -> String {
     let folder = host.folder().display();
     format!(
         "listen = \"0.0.0.0:{SUPERVISOR_PORT}\"\nplaintext = true\nnode = \"{name}\"\n\
-         data = \"{folder}/supervisor\"\nsocket = \"{folder}/supervisor/supervisor.sock\"\n{keys}\n{tables}",
+         data = \"{folder}/supervisor\"\nsocket = \"{folder}/supervisor/supervisor.sock\"\n{keys}\n\
+         [plan]\nshed_dwell = \"1 s\"\nrecover_hold = \"2 s\"\nsettle = \"1 s\"\nwake_hold = \"2 s\"\n\n{tables}",
         name = host.name(),
     )
 }
 
-/// Tables for a supervisor's config that let it drive this host's balancer (backend `web`, for Swarm's service `web`), the
-/// Swarm, and the address.
-pub fn steering(host: &Host, priority: u8) -> String {
-    let (folder, address) = (host.folder().display(), host.address());
+/// Tables for a supervisor's config that let it drive this host's balancer (backend `web`, for Swarm's service `web`) and the
+/// Swarm.
+pub fn steering(host: &Host) -> String {
+    let folder = host.folder().display();
     format!(
         "[balancer]\nsocket = \"{folder}/haproxy.sock\"\ndrain_max = \"5 s\"\n\
          [[balancer.backend]]\nname = \"web\"\nservice = \"web\"\nport = {WEB_PORT}\n\n\
-         [orchestrator]\nkind = \"swarm\"\nsocket = \"{folder}/docker.sock\"\n\n\
-         [address]\nkind = \"keepalived\"\nip = \"{ADDRESS}/24\"\ninterface = \"eth0\"\nsource = \"{address}\"\n\
-         priority = {priority}\nfile = \"{folder}/{keepalived}\"\npid_file = \"/run/keepalived.pid\"\n",
-        keepalived = Part::Keepalived.config_file(),
+         [orchestrator]\nkind = \"swarm\"\nsocket = \"{folder}/docker.sock\"\n\n"
+    )
+}
+
+/// The table for a supervisor's config that makes it one of several: whoever holds the address leads.
+pub fn seat(host: &Host, priority: u8) -> String {
+    let (folder, address, file) = (host.folder().display(), host.address(), Part::Keepalived.config_file());
+    format!(
+        "[address]\nkind = \"keepalived\"\nip = \"{ADDRESS}/24\"\ninterface = \"eth0\"\nsource = \"{address}\"\n\
+         priority = {priority}\nfile = \"{folder}/{file}\"\npid_file = \"/run/keepalived.pid\"\n\n"
     )
 }
 
@@ -137,7 +145,7 @@ impl Watchfulness {
                 "  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\n  option redispatch\n"
             }
             Self::Tuned | Self::Driven => {
-                "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  timeout check 500ms\n  option redispatch 1\n  retries 3\n"
+                "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  timeout check 300ms\n  option redispatch 1\n  retries 3\n"
             }
         }
     }

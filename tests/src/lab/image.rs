@@ -10,6 +10,16 @@ use crate::{program, require};
 /// The image of the web service, by name. Swarm services name it by [`Image::id`].
 pub const WEB: &str = "heliostat-lab/web";
 
+/// The image of the database, by name.
+pub const POSTGRES: &str = "heliostat-lab/postgres";
+
+/// The first start makes the database; every start serves it.
+const SERVE_POSTGRES: &str =
+    "[ -e /data/db/PG_VERSION ] || initdb -D /data/db -A trust -U postgres --locale=C --no-instructions
+echo 'host all all all trust' >>/data/db/pg_hba.conf
+exec postgres -D /data/db -c listen_addresses='*' -c unix_socket_directories=/tmp -c logging_collector=off
+";
+
 /// An archive and the id of the image in it.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -44,11 +54,62 @@ impl Image {
         )
     }
 
+    /// `PostgreSQL`, as Debian packs it: makes its database under `/data` at its first start, then serves everybody on port
+    /// 5432. `None` where the package is missing.
+    ///
+    /// # Panics
+    /// When a step fails.
+    pub fn postgres(folder: &Path) -> Option<Self> {
+        let home = require::postgres()?;
+        let version = home.file_name()?;
+        let root = folder.join("postgres");
+        std::fs::create_dir_all(&root).expect("a folder");
+        for tree in [home.clone(), Path::new("/usr/share/postgresql").join(version)] {
+            let inside = root.join(tree.strip_prefix("/").expect("an absolute path"));
+            std::fs::create_dir_all(inside.parent().expect("a folder")).expect("a folder");
+            run(Command::new("cp").arg("-a").arg(&tree).arg(&inside));
+        }
+        for program in ["postgres", "initdb", "psql", "pg_isready"] {
+            for library in libraries(&home.join("bin").join(program)) {
+                put(&library, &root.join(library.strip_prefix("/").unwrap_or(&library)));
+            }
+        }
+        put(&require::find_program("busybox").expect("busybox"), &root.join("bin/busybox"));
+        for tool in ["sh", "mkdir", "chmod", "chown", "su"] {
+            let _ = std::os::unix::fs::symlink("busybox", root.join("bin").join(tool));
+        }
+        for (file, text) in [
+            ("etc/passwd", "root:x:0:0::/:/bin/sh\npostgres:x:70:70::/data:/bin/sh\n"),
+            ("etc/group", "root:x:0:\npostgres:x:70:\n"),
+            ("bin/serve", SERVE_POSTGRES),
+        ] {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(&path, text).expect("a file");
+            run(Command::new("chmod").arg("755").arg(&path));
+        }
+        std::fs::create_dir_all(root.join("data")).expect("a folder");
+        std::fs::create_dir_all(root.join("tmp")).expect("a folder");
+        run(Command::new("chmod").arg("1777").arg(root.join("tmp")));
+        run(Command::new("chown").arg("70:70").arg(root.join("data")));
+        let path = format!("PATH=/bin:{}", home.join("bin").display());
+        // SIGINT is the fast shutdown: clients are let go, the disk is left clean.
+        let config = json!({ "User": "70:70", "Env": [path, "HOME=/data"], "Cmd": ["/bin/sh", "/bin/serve"],
+            "StopSignal": "SIGINT", "Volumes": { "/data": {} } });
+        Some(Self::of_owned(folder, POSTGRES, &root, &config))
+    }
+
     /// An image of a folder's content, to run as this config says.
     ///
     /// # Panics
     /// When a step fails.
     pub fn of(folder: &Path, name: &str, root: &Path, config: &serde_json::Value) -> Self {
+        run(Command::new("chown").args(["-R", "0:0"]).arg(root));
+        Self::of_owned(folder, name, root, config)
+    }
+
+    /// As [`Self::of`], with the owners that the files have.
+    fn of_owned(folder: &Path, name: &str, root: &Path, config: &serde_json::Value) -> Self {
         let layer = folder.join("layer.tar");
         pack(root, &layer, &["."]);
         let layer_id = sha256(&layer);
@@ -98,7 +159,7 @@ fn put(from: &Path, to: &Path) {
 /// The same content gives the same bytes.
 fn pack(folder: &Path, archive: &Path, names: &[&str]) {
     let mut tar = Command::new("tar");
-    tar.args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-C"]).arg(folder);
+    tar.args(["--sort=name", "--mtime=@0", "--numeric-owner", "-C"]).arg(folder);
     run(tar.arg("-cf").arg(archive).args(names));
 }
 

@@ -12,7 +12,7 @@
 //!
 //! let lab = Lab::up(&Layout::new(2, 3)); // m1 .51, m2 .52, w1 .57, w2 .58, w3 .59: engines ready, image loaded
 //! lab.swarm(1); // m1 leads, all others are workers
-//! lab.service("web", 3, &["--constraint", "node.role==worker"]); // published on port 8080 of its hosts
+//! lab.service("web", 2, &["--constraint", "node.hostname!=m1"]); // published on port 8080 of its hosts
 //! lab.start_agents();
 //! lab.start_supervisors();
 //! lab.start_balancers(tests::lab::Watchfulness::Tuned);
@@ -41,6 +41,7 @@ mod part;
 mod supply;
 mod swarm;
 mod unix;
+mod well;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -52,14 +53,15 @@ use protocol::Soc;
 pub use client::{Client, Failure, Fate, PATIENCE, Replica, Tally};
 pub use config::{
     SUPERVISOR_PORT, VISITORS_PORT, WEB_PORT, Watchfulness, agent as agent_config, haproxy as haproxy_config,
-    keepalived as keepalived_config, steering, supervisor as supervisor_config, vouch,
+    keepalived as keepalived_config, seat, steering, supervisor as supervisor_config, vouch,
 };
 pub use host::{Cut, Host};
-pub use image::{Image, WEB};
+pub use image::{Image, POSTGRES, WEB};
 pub use layout::{ADDRESS, CLIENT, Layout, Plan};
 pub use part::Part;
 pub use supply::{CAPACITY_AMP_HOURS, RESISTANCE_OHMS, Supply};
 pub use swarm::NodeLine;
+pub use well::RATE;
 
 /// A lab. Dropped, it is gone without a trace.
 #[derive(Debug)]
@@ -205,6 +207,12 @@ impl Lab {
         });
     }
 
+    /// Arguments of [`Self::service`] that keep it off the masters. Roles would not: a worker may become a manager.
+    pub fn off_masters(&self) -> Vec<String> {
+        let masters = self.masters().into_iter();
+        masters.map(|master| format!("--constraint=node.hostname!={}", master.name())).collect()
+    }
+
     /// The hosts on which the web service answers right now, by asking each.
     pub fn serving(&self) -> Vec<&Host> {
         let patience = Duration::from_millis(500);
@@ -214,7 +222,12 @@ impl Lab {
 
     /// Writes every host's agent config and starts the agents.
     pub fn start_agents(&self) {
-        self.start_agents_with(|_| String::new());
+        self.start_agents_as(|text| text);
+    }
+
+    /// As [`Self::start_agents`], with hosts that stay up when their agents halt.
+    pub fn start_agents_that_stay_up(&self) {
+        self.start_agents_as(|text| text.replace("power_off = \"systemd\"", "power_off = \"none\""));
     }
 
     /// As [`Self::start_agents`], with more TOML (whole tables) for each host's config.
@@ -222,6 +235,17 @@ impl Lab {
         let masters = self.masters();
         self.everywhere(|host| {
             let text = config::agent(host, &masters, &more(host));
+            config::vouch(host, &text, self.supply(&host.plan().supply).soc());
+            host.configure(Part::Agent, &text);
+            host.start(Part::Agent);
+        });
+    }
+
+    /// Starts the agents with what becomes of the usual config of each.
+    pub fn start_agents_as(&self, change: impl Fn(String) -> String + Sync) {
+        let masters = self.masters();
+        self.everywhere(|host| {
+            let text = change(config::agent(host, &masters, ""));
             config::vouch(host, &text, self.supply(&host.plan().supply).soc());
             host.configure(Part::Agent, &text);
             host.start(Part::Agent);
@@ -255,13 +279,19 @@ impl Lab {
     }
 
     /// Starts all that Heliostat is on every host: agents, and on masters supervisors that drive a balancer, the Swarm (whose
-    /// service must be called `web`) and keepalived.
+    /// service must be called `web`) and, with several masters, keepalived. A single master's keepalived just holds the address.
     pub fn start_heliostat(&self) {
-        for (index, host) in self.masters().into_iter().enumerate() {
+        let masters = self.masters();
+        for (index, host) in masters.iter().enumerate() {
             let priority = 150 - 10 * u8::try_from(index).unwrap_or(0);
             host.configure(Part::Haproxy, &config::haproxy(host, Watchfulness::Driven, &[]));
             host.start(Part::Haproxy);
-            let tables = config::steering(host, priority);
+            let mut tables = config::steering(host);
+            if masters.len() > 1 {
+                tables += &config::seat(host, priority);
+            } else {
+                host.configure(Part::Keepalived, &config::keepalived(host, priority, "0.1", "", ""));
+            }
             host.configure(Part::Supervisor, &config::supervisor(host, "", &tables));
             host.start(Part::Supervisor);
             let config = host.folder().join(Part::Keepalived.config_file());

@@ -74,7 +74,12 @@ fn hand_over_one(picture: &Picture<'_>, id: &str, node: &SwarmNode) -> Option<Ch
         .nodes
         .iter()
         .filter(|(other, node)| other.as_str() != id && is_reachable(node) && !picture.goes(other));
-    if others.clone().count() < KEPT
+    // One that was promoted a moment ago is no manager yet, and counts all the same: or every worker would be promoted
+    // before the first has caught up.
+    let promised = |(other, node): (&String, &SwarmNode)| {
+        other.as_str() != id && node.wants_manager && node.ready && !picture.goes(other)
+    };
+    if picture.seen.nodes.iter().filter(|entry| promised(*entry)).count() < KEPT
         && let Some((stand_in, worker)) = candidate(picture)
     {
         let labels = labels::set(labels::PROMOTED, &node.hostname);

@@ -40,7 +40,7 @@ struct World {
     members: Vec<Member>,
     traffic: Traffic,
     swarm: Seen,
-    /// New tasks stay short of running.
+    /// New tasks stay short of running, and new managers short of reachable.
     slow: bool,
     leads: bool,
     done: Vec<String>,
@@ -140,7 +140,7 @@ impl World {
                 }
                 if let Some(manager) = manager {
                     node.wants_manager = *manager;
-                    node.manager = manager.then_some(Manager { leader: false, reachable: true });
+                    node.manager = manager.then_some(Manager { leader: false, reachable: !self.slow });
                 }
                 relabel(&mut node.labels, &change.labels);
                 let role = manager.map(|manager| if manager { " promoted" } else { " demoted" });
@@ -405,6 +405,17 @@ fn the_leading_manager_hands_over_after_a_stand_in_was_promoted_and_takes_its_pl
     assert_eq!(world.pass(SECOND * 5), Vec::<String>::new(), "reachable comes too early");
     assert_eq!(world.pass(SECOND * 11), ["pi4 demoted"]);
     assert_eq!(world.pass(SECOND * 60), Vec::<String>::new());
+}
+
+#[test]
+fn one_stand_in_is_promoted_however_long_it_takes_to_catch_up() {
+    let mut world = World::new();
+    world.settle();
+    world.slow = true;
+    world.leave("pi1");
+    assert_eq!(world.pass(SECOND * 6), ["pi1 drain", "pi4 promoted"]);
+    world.node("id4").manager = Some(Manager { leader: false, reachable: true });
+    assert_eq!(world.pass(SECOND * 6), ["pi1 demoted"]);
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! Programs that die or are restarted: all is as wanted again within seconds, and visitors notice little.
+
+use std::time::{Duration, Instant};
+
+use tests::lab::{Host, Lab, Part};
+use tests::require;
+
+use crate::nights::{REPLICAS, fleet};
+
+/// All must be as wanted again within this.
+const BOUND: Duration = Duration::from_secs(10);
+
+fn well_again(lab: &Lab, what: &str, disturb: impl FnOnce(&Lab)) {
+    let visitors = lab.visitors();
+    let begun = Instant::now();
+    disturb(lab);
+    let after = lab.until_well(REPLICAS, begun);
+    let tally = visitors.finish();
+    println!("{what}: well again after {:.1} s; {tally}", after.as_secs_f64());
+    assert!(after <= BOUND, "{what}: {after:?}");
+}
+
+fn crash(host: &Host, part: Part) {
+    host.kill(part);
+    host.start(part);
+}
+
+#[test]
+fn after_a_crash_of_any_program_all_is_as_wanted_again_within_ten_seconds() {
+    if !require::lab("after_a_crash_of_any_program_all_is_as_wanted_again_within_ten_seconds") {
+        return;
+    }
+    let lab = fleet(1);
+    well_again(&lab, "supervisor killed", |lab| crash(lab.host("m1"), Part::Supervisor));
+    well_again(&lab, "HAProxy restarted", |lab| lab.host("m1").restart(Part::Haproxy));
+    well_again(&lab, "keepalived killed", |lab| crash(lab.host("m1"), Part::Keepalived));
+    well_again(&lab, "agent killed", |lab| crash(lab.victim_and_spare().0, Part::Agent));
+    well_again(&lab, "a worker's dockerd restarted", |lab| lab.victim_and_spare().0.restart(Part::Dockerd));
+    well_again(&lab, "a worker's dockerd killed", |lab| crash(lab.victim_and_spare().0, Part::Dockerd));
+}
