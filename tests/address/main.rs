@@ -5,6 +5,7 @@
     reason = "tests touch clocks, files and processes: that is what they are for"
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+#![allow(clippy::unnecessary_debug_formatting, reason = "a quoted path is what TOML wants")]
 
 mod caller;
 mod master;

@@ -44,7 +44,7 @@ impl Host {
     /// The first of a cluster, running.
     pub(crate) fn first(config: &str) -> Self {
         let mut host = Self::alone(config);
-        let made = host.heliostat(&["init", "--config", host.config(), "--name", "m1"]);
+        let made = Host::heliostat(&["init", "--config", host.config(), "--name", "m1"]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         host.serve();
         host
@@ -67,14 +67,14 @@ impl Host {
     }
 
     /// A command of the operator's tool.
-    pub(crate) fn heliostat(&self, args: &[&str]) -> Output {
+    pub(crate) fn heliostat(args: &[&str]) -> Output {
         Command::new(program::path("heliostat")).args(args).stdin(Stdio::null()).output().expect("it runs")
     }
 
     /// A command that asks the running supervisor.
     pub(crate) fn ask(&self, args: &[&str]) -> Output {
         let data = self.data();
-        self.heliostat(&[args, &["--data", data.to_str().expect("a path")]].concat())
+        Self::heliostat(&[args, &["--data", data.to_str().expect("a path")]].concat())
     }
 
     /// As [`Self::ask`], with `--json`.

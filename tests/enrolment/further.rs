@@ -9,7 +9,8 @@ fn second(first: &Host, config: &str) -> Host {
     let mut host = Host::alone(config);
     let token = first.token(&["--supervisor"]);
     let at = first.address.to_string();
-    let joined = host.heliostat(&["join", &at, "--token", &token, "--name", "m2", "--config", host.config()]);
+    let joined =
+        Host::heliostat(&["join", &at, "--token", &token, "--name", "m2", "--config", host.config()]);
     assert!(joined.status.success(), "{}", String::from_utf8_lossy(&joined.stderr));
     host.serve();
     host
@@ -42,7 +43,7 @@ fn an_agents_token_makes_no_supervisor_and_a_second_one_lets_no_third_in() {
     let first = Host::first("");
     let other = Host::alone("");
     let at = first.address.to_string();
-    let join = |token: &str| other.heliostat(&["join", &at, "--token", token, "--config", other.config()]);
+    let join = |token: &str| Host::heliostat(&["join", &at, "--token", token, "--config", other.config()]);
     let refused = join(&first.token(&[]));
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("for another role"));
@@ -51,7 +52,7 @@ fn an_agents_token_makes_no_supervisor_and_a_second_one_lets_no_third_in() {
     let third = second.ask(&["token", "create", "--supervisor"]);
     assert!(!third.status.success());
     assert!(String::from_utf8_lossy(&third.stderr).contains("authority's key"));
-    let twice = second.heliostat(&[
+    let twice = Host::heliostat(&[
         "join",
         &at,
         "--token",

@@ -1,6 +1,7 @@
 //! Tokens: who gets in by one, and who does not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use tests::wait;
 
@@ -28,7 +29,7 @@ fn an_authority_is_made_once_and_its_key_is_its_owners_alone() {
     let key = host.data().join("trust/authority.key");
     assert_eq!(mode(&key), 0o600);
     let before = fs::read(&key).unwrap();
-    let again = host.heliostat(&["init", "--config", host.config()]);
+    let again = Host::heliostat(&["init", "--config", host.config()]);
     assert!(!again.status.success());
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(said.contains("belongs to a cluster already") && said.contains("nothing was changed"), "{said}");
@@ -111,7 +112,6 @@ fn a_joining_that_was_interrupted_is_taken_up_again_with_the_same_token() {
     assert!(node.try_to_join(host.address, &token, &[]).status.success());
     fs::remove_file(node.identity()).unwrap();
     fs::write(node.path("agent.pem.joining"), &before).unwrap();
-    use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(node.path("agent.pem.joining"), fs::Permissions::from_mode(0o600)).unwrap();
     let again = node.try_to_join(host.address, &token, &[]);
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));

@@ -40,7 +40,7 @@ fn garbage_costs_the_stranger_its_connection_and_nobody_else_anything() {
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         &[0x16, 3, 1, 0xff, 0xff],
         &[0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5],
-        &[0x16; 20_000],
+        &vec![0x16; 20_000],
     ] {
         let mut stranger = TcpStream::connect(host.address).unwrap();
         stranger.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -54,7 +54,10 @@ fn a_host_that_is_cut_comes_back_with_its_disk_and_the_client_counts_the_outage(
         assert_eq!(tally.between(Duration::ZERO, cut_at.saturating_sub(PAUSE)).failed(), 0, "{how:?} before");
         assert_eq!(tally.between(well_at + PAUSE, Duration::MAX).failed(), 0, "{how:?} after");
         let least = restored_at.checked_sub(cut_at + PAUSE).expect("time passed");
-        assert!(least <= outage && outage <= well_at - cut_at + PAUSE, "{how:?}: {outage:?} of {least:?}");
+        assert!(
+            least <= outage && outage <= well_at.checked_sub(cut_at).unwrap() + PAUSE,
+            "{how:?}: {outage:?} of {least:?}"
+        );
     }
     assert_eq!(
         host.docker(&["inspect", "-f", "{{.RestartCount}}", "web"]),

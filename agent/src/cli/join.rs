@@ -60,11 +60,11 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     writeln!(out, "{name} is one of the cluster now.")?;
     writeln!(out, "  authority   {}", credentials.fingerprint())?;
     writeln!(out, "  certificate {}, until {not_after}, renewed by itself", path.display())?;
-    if !config.supervisors.iter().any(|supervisor| supervisor.address == args.address) {
+    if config.supervisors.iter().any(|supervisor| supervisor.address == args.address) {
+        writeln!(out, "Next: start the agent again.")?;
+    } else {
         writeln!(out, "Next: name the supervisor in the config, and start the agent again:")?;
         writeln!(out, "  [[supervisor]]\n  address = \"{}\"", args.address)?;
-    } else {
-        writeln!(out, "Next: start the agent again.")?;
     }
     Ok(())
 }

@@ -228,7 +228,7 @@ pub fn advice(why: &LinkError) -> &'static str {
 fn due(issued: WallTime, ends: WallTime) -> WallTime {
     let life = ends.since(issued);
     let latest = life * 2 / 3;
-    issued.plus(latest - life / 12 + random::jitter(life / 12))
+    issued.plus(latest.saturating_sub(life / 12) + random::jitter(life / 12))
 }
 
 fn hold(path: &Path, credentials: Credentials, clock: &Clock) -> Result<Held, IdentityError> {

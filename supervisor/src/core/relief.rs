@@ -109,7 +109,7 @@ impl Reliefs {
 mod tests {
     use super::*;
 
-    const MAX: Duration = Duration::from_secs(60);
+    const MAX: Duration = Duration::from_mins(1);
 
     fn pi4() -> NodeName {
         "pi4".parse().unwrap()

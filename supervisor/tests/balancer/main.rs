@@ -4,7 +4,7 @@
 //! say so; with `CI=true` they fail then.
 
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read clocks")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[path = "../serve/agent.rs"]
 #[allow(dead_code, reason = "shared with another test, which uses the rest")]
@@ -16,6 +16,7 @@ mod served;
 mod web;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use protocol::{Report, Stage};
@@ -48,7 +49,7 @@ impl Site {
         let port = web::free_port();
         for (name, _) in nodes {
             let web = Web::start(name, port);
-            addresses += &format!("{name} = \"{}\"\n", web.address.ip());
+            writeln!(addresses, "{name} = \"{}\"", web.address.ip()).unwrap();
             webs.insert((*name).to_owned(), web);
         }
         let haproxy = HaProxy::start(folder.path(), backend, &webs);

@@ -105,7 +105,9 @@ impl World {
             action = match action {
                 Some(Action::Look(_)) => self.tell(self.seen()),
                 Some(Action::Do(commands)) => {
-                    commands.iter().for_each(|command| self.obey(command));
+                    for command in &commands {
+                        self.obey(command);
+                    }
                     said.extend(commands);
                     self.tell(Event::Done(Vec::new()))
                 }
@@ -144,7 +146,7 @@ impl World {
     }
 
     fn pass(&mut self, time: Duration) -> Vec<Command> {
-        self.now = self.now + time;
+        self.now += time;
         self.settle()
     }
 
@@ -281,17 +283,17 @@ fn what_is_refused_is_said_once_and_tried_again_later() {
     let mut world = World::new();
     world.settle();
     world.servers.get_mut(&key("pi1")).unwrap().weight = 1;
-    world.now = world.now + SECOND;
+    world.now += SECOND;
     assert!(matches!(world.act(), Some(Action::Look(_))));
     let Some(Action::Do(commands)) = world.tell(world.seen()) else { panic!() };
     let refused = Refused { command: commands[0].clone(), why: "no".to_owned() };
     assert!(matches!(world.tell(Event::Done(vec![refused])), Some(Action::Look(_))));
     assert_eq!(world.tell(world.seen()), None);
-    world.now = world.now + SECOND;
+    world.now += SECOND;
     world.act();
     assert_eq!(world.tell(world.seen()), None, "not at once");
     assert_eq!(world.notes.iter().filter(|(_, note)| matches!(note, Note::Refused { .. })).count(), 1);
-    world.now = world.now + SECOND * 40;
+    world.now += SECOND * 40;
     world.act();
     assert!(matches!(world.tell(world.seen()), Some(Action::Do(_))), "but later");
 }
@@ -302,7 +304,7 @@ fn a_silent_haproxy_is_told_once_and_holds_nobody_longer_than_a_drain_may() {
     let pi1: NodeName = "pi1".parse().unwrap();
     world.settle();
     for _ in 0..3 {
-        world.now = world.now + SECOND;
+        world.now += SECOND;
         assert!(matches!(world.act(), Some(Action::Look(_))));
         world.tell(Event::Silent(Trouble::TimedOut));
     }

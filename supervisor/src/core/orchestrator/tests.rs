@@ -214,7 +214,9 @@ impl World {
             match outcome.action {
                 Some(Action::Look) => event = Some(Event::Seen(Box::new(self.swarm.clone()))),
                 Some(Action::Do(changes)) => {
-                    changes.iter().for_each(|change| self.obey(change));
+                    for change in &changes {
+                        self.obey(change);
+                    }
                     event = Some(Event::Done { done: changes.len(), trouble: None });
                 }
                 None => return std::mem::take(&mut self.done),
@@ -224,7 +226,7 @@ impl World {
     }
 
     fn pass(&mut self, time: Duration) -> Vec<String> {
-        self.now = self.now + time;
+        self.now += time;
         self.settle()
     }
 
@@ -452,7 +454,7 @@ fn a_node_that_swarm_calls_down_though_it_answers_is_noticed_once_in_a_while() {
     world.node("id5").ready = false;
     let mut stuck = Vec::new();
     for _ in 0..60 {
-        world.now = world.now + SECOND;
+        world.now += SECOND;
         let event = Event::Seen(Box::new(world.swarm.clone()));
         world.core.take(world.now, event, &world.members, &mut world.notes);
         let outcome = world.core.look(world.now, &world.members, &world.traffic, true);
@@ -466,7 +468,7 @@ fn a_stale_version_is_looked_at_again_and_other_trouble_waits() {
     let mut world = World::new();
     world.settle();
     world.leave("pi5");
-    world.now = world.now + SECOND * 6;
+    world.now += SECOND * 6;
     let seen = || Event::Seen(Box::new(World::new().swarm));
     let act = |world: &mut World, event: Option<Event>| {
         if let Some(event) = event {
@@ -486,7 +488,7 @@ fn a_stale_version_is_looked_at_again_and_other_trouble_waits() {
 fn where_swarm_cannot_be_told_nobody_waits_for_it() {
     let mut world = World::new();
     world.settle();
-    world.now = world.now + SECOND * 6;
+    world.now += SECOND * 6;
     assert_eq!(world.core.look(world.now, &world.members, &world.traffic, true).action, Some(Action::Look));
     let silent = Event::Silent(Trouble::NotManager);
     world.core.take(world.now, silent, &world.members, &mut world.notes);

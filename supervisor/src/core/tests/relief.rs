@@ -58,7 +58,7 @@ impl World {
 
     /// A second goes by, in which HAProxy answers and everybody reports.
     fn second(&mut self) {
-        self.site.now = self.site.now + Duration::from_secs(1);
+        self.site.now += Duration::from_secs(1);
         self.site.report_all();
         self.site.feed(Event::Tick);
         for _ in 0..4 {
@@ -66,7 +66,9 @@ impl World {
             let answer = match action {
                 balancer::Action::Look(_) => self.seen(),
                 balancer::Action::Do(commands) => {
-                    commands.iter().for_each(|command| self.obey(command));
+                    for command in &commands {
+                        self.obey(command);
+                    }
                     balancer::Event::Done(Vec::new())
                 }
             };
