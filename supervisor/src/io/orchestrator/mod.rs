@@ -1,7 +1,7 @@
 //! Docker Swarm through the engine of this host: one task carries actions out in order, one listens for changes.
 //!
 //! Every request is bounded in time, and every action ends as one event. [`read`] turns the engine's terms into the core's,
-//! [`write`] carries a change out.
+//! [`mod@write`] carries a change out.
 
 mod read;
 mod write;
