@@ -53,7 +53,7 @@ pub fn agent(host: &Host, masters: &[&Host], more: &str) -> String {
     text
 }
 
-/// See [`agent`].
+/// See [`fn@agent`].
 const LADDER: &str = r#"[policy]
 collapse = "10.8 V"
 collapse_hold = "2 s"
