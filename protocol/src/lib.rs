@@ -22,6 +22,7 @@ pub mod message;
 pub mod reason;
 pub mod report;
 pub mod stage;
+pub mod standing;
 pub mod time;
 #[cfg(feature = "trust")]
 pub mod trust;
@@ -38,6 +39,7 @@ pub use message::{AgentMessage, SupervisorMessage};
 pub use reason::{OrderReason, Reason};
 pub use report::Report;
 pub use stage::{Class, Stage};
+pub use standing::Standing;
 pub use time::{Seconds, Uptime};
 pub use units::{Charge, Cpus, Current, Energy, Frequency, Power, Resistance, Soc, Temperature, Voltage};
 pub use version::{VERSION_CURRENT, VERSION_MIN, negotiate};

@@ -10,6 +10,7 @@
 //!   |  <---  Order(term, generation)      |   RequestFull when a delta's base is unknown
 //!   | Outcome                       --->  |
 //!   | Goodbye (parked, stopping)    --->  |   so that "parked" is never taken for "lost"
+//!   |  <---  Standing  --->               |   what a person asked, carried from one supervisor to the next
 //! ```
 
 use core::fmt;
@@ -20,6 +21,7 @@ use crate::id::{BootId, NodeName, OrderId, Sequence, SupplyName, Term};
 use crate::reason::{OrderReason, Reason};
 use crate::report::{ContainerEntry, Energy, Report};
 use crate::stage::Stage;
+use crate::standing::Standing;
 use crate::time::Seconds;
 
 /// The first message on a link: who calls, and which versions it speaks.
@@ -211,6 +213,8 @@ pub enum AgentMessage<'a> {
     Outcome(OrderOutcome),
     /// The agent leaves on purpose.
     Goodbye(Goodbye),
+    /// What a person asked, passed on from another supervisor (version 2).
+    Standing(Standing),
 }
 
 /// The supply as the leader knows it, for nodes that do not measure it themselves.
@@ -239,4 +243,6 @@ pub enum SupervisorMessage {
     Supply(SupplyReport),
     /// Another node's power.
     Switch(SwitchOrder),
+    /// What a person asked, to be passed on to the other supervisors (version 2).
+    Standing(Standing),
 }

@@ -22,7 +22,10 @@ use crate::message::{Hello, Refusal};
 pub const VERSION_MIN: u16 = 1;
 
 /// The newest protocol version that this build speaks, and prefers.
-pub const VERSION_CURRENT: u16 = 1;
+pub const VERSION_CURRENT: u16 = 2;
+
+/// From this version on [`crate::standing`] is spoken.
+pub const VERSION_STANDING: u16 = 2;
 
 /// The version that both sides speak from the `Welcome` on: the newest that both know.
 ///

@@ -140,7 +140,10 @@ fn listen_to(mut link: TcpStream, heard: &Mutex<Heard>) {
                     let report = delta::apply(report.expect("a delta's base was acknowledged"), changes);
                     take(&mut heard, &mut base, &link, sequence, report.expect("a delta fits its base"));
                 }
-                AgentMessage::Container(_) | AgentMessage::Outcome(_) | AgentMessage::Goodbye(_) => {}
+                AgentMessage::Container(_)
+                | AgentMessage::Outcome(_)
+                | AgentMessage::Goodbye(_)
+                | AgentMessage::Standing(_) => {}
             }
         }
     }

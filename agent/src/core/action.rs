@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::report::ContainerEntry;
+use protocol::standing::Standing;
 use protocol::{Frequency, NodeName, Reason, Report, Sequence, Stage};
 
 use super::event::{ContainerId, CpuSettings, SupervisorId};
@@ -175,6 +176,8 @@ pub enum Outgoing {
     Outcome(OrderOutcome),
     /// The agent leaves on purpose.
     Goodbye(Goodbye),
+    /// What a person asked of a node, passed on.
+    Standing(Standing),
 }
 
 /// What a person should read in the log.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
+use protocol::standing::Standing;
 use protocol::{Frequency, Sequence, Temperature};
 
 use super::action::ActionId;
@@ -143,6 +144,8 @@ pub enum LinkEvent {
     Supply(SupplyReport),
     /// Another node's power is to be switched.
     Switch(SwitchOrder),
+    /// What a person asked of a node, to be passed on.
+    Standing(Standing),
 }
 
 /// Why an action failed. The core decides whether to try again.

@@ -3,6 +3,7 @@
 //! A reading's way: [`reading::Reading`] -> [`filter`] (believable?) -> [`energy`] (how much is left?) -> [`policy`]
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
 //! [`governor`] (the clock), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
+//! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
 //! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
 //!
 //! Every event goes the same way: first it is taken in ([`Agent::handle`]), then everything is looked at anew, in one
@@ -31,6 +32,7 @@ pub mod reading;
 pub mod relay;
 pub mod report;
 pub mod shed;
+pub mod standing;
 pub mod state;
 mod taking;
 pub mod traffic;
@@ -59,6 +61,7 @@ use policy::{Ladder, Resumed};
 use relay::Relay;
 use report::Reporter;
 use shed::Shed;
+use standing::Standings;
 use state::State;
 use traffic::Grace;
 
@@ -111,6 +114,7 @@ pub struct Agent {
 
     ladder: Ladder,
     orders: Orders,
+    standings: Standings,
     course: Course,
     grace: Grace,
     shed: Shed,
@@ -183,6 +187,7 @@ impl Agent {
             host: HostSample::default(),
             ladder: Ladder::new(&config.policy, &config.battery, shed_order, resumed),
             orders,
+            standings: Standings::default(),
             course: Course::new(stage, reason, config.policy.settle),
             grace: Grace::new(config.agent_check.as_ref().map_or(Duration::ZERO, |check| check.grace)),
             shed: Shed::new(&config.containers, stage, state.ledger),

@@ -63,10 +63,18 @@ impl Agent {
     ) -> Taken {
         let mut taken = Taken::default();
         match event {
-            LinkEvent::Up(_) => self.reporter.up(supervisor, actions),
+            LinkEvent::Up(welcome) => {
+                self.reporter.up(supervisor, welcome.version, actions);
+                self.reporter.pass_on(supervisor, self.standings.all(now), actions);
+            }
             LinkEvent::Down { .. } => self.reporter.down(supervisor),
             LinkEvent::Ack(sequence) => self.reporter.acknowledged(supervisor, sequence, actions),
             LinkEvent::RequestFull => self.reporter.full_wanted(supervisor),
+            LinkEvent::Standing(standing) => {
+                if self.standings.take(now, &standing) {
+                    self.reporter.spread(supervisor, &standing, actions);
+                }
+            }
             LinkEvent::Supply(report) => taken.fresh = self.relay.take(now, report),
             LinkEvent::Order(order) => {
                 let asked = Asked { supervisor, order: order.id };

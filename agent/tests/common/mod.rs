@@ -211,7 +211,9 @@ impl Link {
                     AgentMessage::Report { sequence, report } => Said::Full(sequence, Box::new(report)),
                     AgentMessage::Delta { sequence, back, .. } => Said::Delta(sequence, back),
                     AgentMessage::Goodbye(_) => Said::Goodbye,
-                    AgentMessage::Container(_) | AgentMessage::Outcome(_) => Said::Other,
+                    AgentMessage::Container(_) | AgentMessage::Outcome(_) | AgentMessage::Standing(_) => {
+                        Said::Other
+                    }
                 }
             });
             self.read = rest.to_vec();

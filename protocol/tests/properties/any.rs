@@ -13,6 +13,7 @@ use protocol::report::{
     Basis, CONTAINERS_MAX, ContainerEntry, ContainerReport, ContainerState, Energy, Host, Report, SocBand,
     TimeBand,
 };
+use protocol::standing::{Standing, Wish, Words};
 use protocol::{
     AgentMessage, BootId, Class, ContainerName, ContainerSlot, Cpus, Current, Fault, Frequency, Generation,
     NodeName, OrderId, OrderReason, Reason, Seconds, Sequence, Soc, Stage, SupervisorMessage, SupplyName,
@@ -297,6 +298,20 @@ fn outcome() -> impl Strategy<Value = OrderOutcome> {
         .prop_map(|(id, result)| OrderOutcome { id, result })
 }
 
+fn standing() -> impl Strategy<Value = Standing> {
+    let wish = prop_oneof![Just(Wish::Withdrawn), Just(Wish::Drain), Just(Wish::Park), Just(Wish::Awake)];
+    (order_id(), node(), wish, option::of(seconds()), ".{0,40}", ".{0,120}").prop_map(
+        |(id, node, wish, left, who, why)| Standing {
+            id,
+            node,
+            wish,
+            left,
+            who: Words::cut(&who),
+            why: Words::cut(&why),
+        },
+    )
+}
+
 /// Any message of an agent. Deltas carry [`CHANGES`], which are not looked into.
 pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage<'static>> {
     let class = prop_oneof![Just(Class::Deferrable), Just(Class::Standard), Just(Class::Critical)];
@@ -317,6 +332,7 @@ pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage<'static>> {
         entry.prop_map(AgentMessage::Container),
         outcome().prop_map(AgentMessage::Outcome),
         goodbye.prop_map(AgentMessage::Goodbye),
+        standing().prop_map(AgentMessage::Standing),
     ]
 }
 
@@ -364,5 +380,6 @@ pub(crate) fn supervisor_message() -> impl Strategy<Value = SupervisorMessage> {
         order.prop_map(SupervisorMessage::Order),
         supply.prop_map(SupervisorMessage::Supply),
         switch.prop_map(SupervisorMessage::Switch),
+        standing().prop_map(SupervisorMessage::Standing),
     ]
 }

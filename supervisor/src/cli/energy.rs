@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use protocol::{Energy, NodeName, Power};
 
+use super::answer;
 use super::look::cut;
 use super::place::SocketArgs;
 use crate::core::budget::view::EnergyView;
 use crate::core::budget::{DayEnergy, NodeEnergy};
 use crate::io::Timestamp;
-use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request};
 
 /// What `energy` is given.
@@ -31,22 +29,15 @@ pub(super) struct Args {
 
 /// Asks and prints.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut energies = match Asker::connect(&args.socket.path())?.ask(&Request::Energy)? {
-        Answer::Energy(energies) => energies,
-        Answer::Error { message } => bail!("{message}"),
-        _ => bail!("the supervisor answered something else than its accounts"),
-    };
+    let mut energies = answer::ask(&args.socket, &Request::Energy, "its accounts", |answer| match answer {
+        Answer::Energy(energies) => Some(energies),
+        _ => None,
+    })?;
     for supply in &mut energies.supplies {
         let skip = supply.days.len().saturating_sub(args.days as usize);
         supply.days.drain(..skip);
     }
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, &energies)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", render(&energies.supplies))?;
-    }
+    answer::print(args.json, &energies, |energies| render(&energies.supplies))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,16 +1,14 @@
 //! `heliostat forecast`: the sun to come, how sure that is, and what is planned with it.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use protocol::{NodeName, Stage};
 
+use super::answer;
 use super::look::wrap;
 use super::place::SocketArgs;
 use crate::core::budget::view::{ForecastView, HourView, PlanView};
-use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request};
 
 /// What is said where no supply has a site.
@@ -29,18 +27,11 @@ pub(super) struct Args {
 
 /// Asks and prints.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let forecasts = match Asker::connect(&args.socket.path())?.ask(&Request::Forecast)? {
-        Answer::Forecast(forecasts) => forecasts,
-        Answer::Error { message } => bail!("{message}"),
-        _ => bail!("the supervisor answered something else than its forecast"),
-    };
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, &forecasts)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", render(&forecasts.supplies))?;
-    }
+    let forecasts = answer::ask(&args.socket, &Request::Forecast, "its forecast", |answer| match answer {
+        Answer::Forecast(forecasts) => Some(forecasts),
+        _ => None,
+    })?;
+    answer::print(args.json, &forecasts, |forecasts| render(&forecasts.supplies))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command line reads files and the environment")]
 
+mod answer;
 mod check;
 pub(crate) mod demo;
 mod energy;
@@ -9,6 +10,7 @@ mod enrolment;
 mod events;
 mod forecast;
 mod look;
+mod person;
 mod place;
 mod plan;
 mod replay;
@@ -21,6 +23,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::core::person::Verb;
 
 /// Keeps services running while the energy behind them comes and goes.
 ///
@@ -50,6 +54,14 @@ enum Command {
     Events(events::Args),
     /// Explain one node: its stage, its order, what would change them
     Why(why::Args),
+    /// Have a node do no more than its critical work, until it is resumed
+    Drain(person::Args),
+    /// End what was asked of a node
+    Resume(person::Args),
+    /// Switch a node off, until it is woken
+    Park(person::Args),
+    /// Switch a parked node on, if the energy carries it
+    Wake(person::Args),
     /// Show where the watt-hours went, by node and by class of work
     Energy(energy::Args),
     /// Show the sun to come, how sure it is, and what is planned with it
@@ -77,6 +89,10 @@ pub fn main() -> ExitCode {
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Why(args)) => why::run(&args),
+        Some(Command::Drain(args)) => person::run(Verb::Drain, &args),
+        Some(Command::Resume(args)) => person::run(Verb::Resume, &args),
+        Some(Command::Park(args)) => person::run(Verb::Park, &args),
+        Some(Command::Wake(args)) => person::run(Verb::Wake, &args),
         Some(Command::Energy(args)) => energy::run(&args),
         Some(Command::Forecast(args)) => forecast::run(&args),
         Some(Command::Check(args)) => check::run(args),

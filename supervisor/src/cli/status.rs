@@ -1,17 +1,16 @@
 //! `heliostat status`: the fleet on one screen.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use protocol::{Seconds, Stage};
 
+use super::answer;
 use super::look::{self, COLUMNS, Look, Padded, cut, wrap};
 use super::place::SocketArgs;
-use crate::core::view::{NodeView, SupplyView};
+use crate::core::person::ParkedBy;
+use crate::core::view::{AddressView, NodeView, SupplyView};
 use crate::core::{JournalState, Liveness};
-use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request, Status};
 
 /// What `status` is given.
@@ -26,18 +25,11 @@ pub(super) struct Args {
 
 /// Asks and prints.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let status = match Asker::connect(&args.socket.path())?.ask(&Request::Status)? {
-        Answer::Status(status) => status,
-        Answer::Error { message } => bail!("{message}"),
-        _ => bail!("the supervisor answered something else than its status"),
-    };
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, &status)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", render(&status, Look::of_stdout()))?;
-    }
+    let status = answer::ask(&args.socket, &Request::Status, "its status", |answer| match answer {
+        Answer::Status(status) => Some(status),
+        _ => None,
+    })?;
+    answer::print(args.json, &status, |status| render(status, Look::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,7 +38,19 @@ pub(super) fn render(status: &Status, look: Look) -> String {
     let fleet = &status.fleet;
     let mut text = String::new();
     let up = Seconds(u32::try_from(fleet.now.as_millis() / 1000).unwrap_or(u32::MAX));
-    let _ = writeln!(text, "Leads with term {}, up {up}, listens on {}", fleet.term, status.listen);
+    let head = match &fleet.standby {
+        None => format!("Leads with term {}, up {up}, listens on {}", fleet.term, status.listen),
+        Some(why) => format!("Stands by, up {up}, listens on {}: {why}", status.listen),
+    };
+    let _ = writeln!(text, "{}", wrap(&head, 0));
+    if let Some(AddressView { seen: Some(seen), offset }) = &fleet.address {
+        let held = if seen.held { "here" } else { "not here" };
+        let runs = if seen.keepalived_runs { "" } else { "; ! keepalived does not run" };
+        let offset = offset.filter(|offset| *offset < 0).map_or_else(String::new, |offset| {
+            format!("; this master claims it with {} less than its priority", offset.unsigned_abs())
+        });
+        let _ = writeln!(text, "{}", wrap(&format!("The address is {held}{offset}{runs}"), 0));
+    }
     if let JournalState::Failing { why } = &fleet.journal {
         let _ = writeln!(text, "{}", wrap(&format!("! the journal cannot be written: {why}"), 0));
     }
@@ -109,6 +113,17 @@ fn render_node(text: &mut String, node: &NodeView, look: Look) {
     let troubled = node.stage.is_some_and(|stage| stage > Stage::Normal) || node.fault.is_some();
     if let Some(reason) = node.reason.as_ref().filter(|_| troubled && node.liveness == Liveness::Alive) {
         let _ = writeln!(text, "{}", wrap(&reason.to_string(), 4));
+    }
+    if let Some(person) = &node.person {
+        let _ = writeln!(text, "{}", wrap(&person.to_string(), 4));
+    } else if node.liveness == Liveness::Parked {
+        let by = match node.parked_by {
+            Some(ParkedBy::Person) => "parked by a person",
+            Some(ParkedBy::Plan) => "parked by the plan, to save energy",
+            Some(ParkedBy::Itself) => "parked by itself: its own readings asked for it",
+            None => "parked; why was not heard",
+        };
+        let _ = writeln!(text, "    {by}");
     }
     if let (Some(silent), Liveness::Late | Liveness::Lost | Liveness::Parked) = (node.silent, node.liveness) {
         let _ = writeln!(text, "    last heard {silent} ago");

@@ -1,17 +1,15 @@
 //! `heliostat why NODE`: why a node is as it is, and what would change it.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use protocol::Stage;
 
+use super::answer;
 use super::look::{self, Look, wrap};
 use super::place::SocketArgs;
 use crate::core::Liveness;
 use crate::core::view::{NodeView, OrderView, Outlook, SupplyView};
-use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request, Why};
 
 /// What `why` is given.
@@ -29,23 +27,11 @@ pub(super) struct Args {
 /// Asks and prints.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let request = Request::Why { node: args.node.clone() };
-    let why = match Asker::connect(&args.socket.path())?.ask(&request)? {
-        Answer::Why(why) => why,
-        Answer::UnknownNode { node, known } => {
-            let known: Vec<_> = known.iter().map(ToString::to_string).collect();
-            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-            bail!("there is no node {node:?}; known nodes: {known}");
-        }
-        Answer::Error { message } => bail!("{message}"),
-        _ => bail!("the supervisor answered something else than a reason"),
-    };
-    let mut out = io::stdout().lock();
-    if args.json {
-        serde_json::to_writer_pretty(&mut out, &why)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", render(&why, Look::of_stdout()))?;
-    }
+    let why = answer::ask(&args.socket, &request, "a reason", |answer| match answer {
+        Answer::Why(why) => Some(why),
+        _ => None,
+    })?;
+    answer::print(args.json, &why, |why| render(why, Look::of_stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,6 +52,9 @@ pub(super) fn render(why: &Why, look: Look) -> String {
         "order",
         &node.order.as_ref().map_or_else(|| "none: it goes by its own floor".to_owned(), order),
     );
+    if let Some(person) = &node.person {
+        line(&mut text, "person", &person.to_string());
+    }
     line(&mut text, "supply", &supply(node, why.supply.as_ref()));
     line(&mut text, "turn", &format!("sheds {} of {} on this supply", node.place, node.of));
     if let Some(fault) = node.fault {

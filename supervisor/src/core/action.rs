@@ -1,7 +1,7 @@
 //! What the supervisor wants done. Data, not closures: a decision is tested as a list of these.
 
 use protocol::message::{Refusal, SupervisorMessage};
-use protocol::{NodeName, SupplyName, Term};
+use protocol::{NodeName, Standing, SupplyName, Term};
 use serde::{Deserialize, Serialize};
 
 use super::address::AddressAction;
@@ -11,6 +11,7 @@ use super::enrolment::EnrolmentAction;
 use super::event::LinkId;
 use super::journal::Record;
 use super::orchestrator;
+use super::person::{AskId, PersonAnswer};
 
 /// Something is to be done. `io` begins actions in the order in which they are listed.
 ///
@@ -46,6 +47,17 @@ pub enum Action {
     SaveTerm(Term),
     /// Remember what was learned of a supply: some ten kilobytes, a few times a day.
     Keep(Box<KeptBudget>),
+    /// Remember a person's standing order over a restart.
+    KeepStanding(Box<Standing>),
+    /// A person's order about this node need not be remembered any more.
+    ForgetStanding(NodeName),
+    /// Answer a person.
+    Answer {
+        /// Which request.
+        ask: AskId,
+        /// What was accepted, or why not.
+        answer: PersonAnswer,
+    },
     /// Something about the address.
     Address(AddressAction),
     /// Look at HAProxy, or tell it something. Ends as one `Event::Balancer`.
@@ -82,4 +94,6 @@ pub struct Kept {
     pub nodes: Vec<KnownNode>,
     /// What it learned of supplies.
     pub budgets: Vec<KeptBudget>,
+    /// What persons asked, with the time that is left.
+    pub standings: Vec<Standing>,
 }

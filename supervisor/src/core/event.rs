@@ -3,15 +3,16 @@
 
 use std::fmt;
 
-use protocol::Sequence;
 use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
+use protocol::{Sequence, Standing};
 
 use super::address::AddressEvent;
 use super::balancer;
 use super::enrolment::EnrolmentEvent;
 use super::forecast::WallClock;
 use super::orchestrator;
+use super::person::PersonEvent;
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +32,8 @@ pub enum Event {
     Journal(JournalState),
     /// The address came, went, or was looked at.
     Address(AddressEvent),
+    /// A person asks something; answered with `Action::Answer`.
+    Person(PersonEvent),
     /// HAProxy answered.
     Balancer(balancer::Event),
     /// Swarm answered, or stirred.
@@ -118,6 +121,8 @@ pub enum FromAgent {
     Outcome(OrderOutcome),
     /// The agent leaves on purpose.
     Goodbye(Goodbye),
+    /// What a person asked another supervisor.
+    Standing(Box<Standing>),
 }
 
 impl From<AgentMessage<'_>> for FromAgent {
@@ -131,6 +136,7 @@ impl From<AgentMessage<'_>> for FromAgent {
             AgentMessage::Container(entry) => Self::Container(entry),
             AgentMessage::Outcome(outcome) => Self::Outcome(outcome),
             AgentMessage::Goodbye(goodbye) => Self::Goodbye(goodbye),
+            AgentMessage::Standing(standing) => Self::Standing(Box::new(standing)),
         }
     }
 }

@@ -9,6 +9,7 @@ use protocol::{BootId, ContainerSlot, NodeName, Reason, Sequence, Stage, SupplyN
 use super::action::KnownNode;
 use super::event::LinkId;
 use super::liveness::{Liveness, Presence};
+use super::person::ParkedBy;
 
 /// An agent builds deltas on what was acknowledged; more than this many reports are never on their way at once.
 const BASES_MAX: usize = 16;
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) containers: BTreeMap<ContainerSlot, ContainerEntry>,
     /// Since when it has been parked.
     pub(crate) parked_at: Option<Uptime>,
+    /// Why it is, as far as its goodbye was heard.
+    pub(crate) parked_by: Option<ParkedBy>,
     bases: VecDeque<(Sequence, Report)>,
 }
 
@@ -65,6 +68,7 @@ impl Node {
             reported: false,
             containers: BTreeMap::new(),
             parked_at: known.parked.then_some(Uptime::START),
+            parked_by: None,
             bases: VecDeque::new(),
         }
     }

@@ -15,6 +15,7 @@ use super::enrolment::Through;
 use super::enrolment::ledger::RevokedBy;
 use super::event::LinkEnd;
 use super::liveness::Liveness;
+use super::person::{Ended, Refused, StandingView, Verb};
 use super::safety::Veto;
 use super::witness::Testimony;
 use super::{balancer, orchestrator};
@@ -46,6 +47,25 @@ pub enum What {
     StandingBy {
         /// Why not.
         why: Standby,
+    },
+    /// A person's order stands from here on, or is withdrawn.
+    PersonOrdered {
+        /// What, by whom, why, for how long.
+        standing: StandingView,
+    },
+    /// A person's order was refused.
+    PersonRefused {
+        /// Who asked.
+        who: String,
+        /// What for.
+        verb: Verb,
+        /// Why not.
+        refused: Refused,
+    },
+    /// A person's order does not stand any more.
+    PersonEnded {
+        /// Why.
+        ended: Ended,
     },
     /// Keepalived does not run on this host.
     KeepalivedGone {
@@ -290,6 +310,9 @@ impl fmt::Display for What {
         match self {
             Self::Leading { term } => write!(f, "leads with term {term}"),
             Self::StandingBy { why } => write!(f, "stands by: {why}"),
+            Self::PersonOrdered { standing } => write!(f, "{standing}"),
+            Self::PersonRefused { who, verb, refused } => write!(f, "{who} may not {verb} it: {refused}"),
+            Self::PersonEnded { ended } => write!(f, "the person's order ends: {ended}"),
             Self::KeepalivedGone { held: false } => f.write_str("keepalived does not run"),
             Self::KeepalivedGone { held: true } => {
                 f.write_str("keepalived does not run, and left the address behind on this host")

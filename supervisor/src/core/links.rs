@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use protocol::message::{Hello, Refusal, SupervisorMessage, Welcome};
 use protocol::trust::Who;
+use protocol::version::VERSION_STANDING;
 use protocol::{NodeName, Stage, Uptime, negotiate};
 
 use super::Supervisor;
@@ -15,6 +16,7 @@ use super::journal::What;
 use super::liveness::Liveness;
 use super::notes::of_node;
 use super::pace::Recovery;
+use super::person::ParkedBy;
 
 /// A node that said goodbye takes this long at most to switch itself off: what it still says by then is no sign that it
 /// came back. Longer than the agents' default time for Halt.
@@ -35,6 +37,8 @@ pub(super) struct Link {
     node: Option<NodeName>,
     /// Who the handshake proved it to be, its own certificate first; `None` on a link in clear.
     proved: Option<Vec<Who>>,
+    /// What both sides speak, once they agreed.
+    version: u16,
 }
 
 impl Link {
@@ -53,7 +57,8 @@ impl Supervisor {
         match event {
             LinkEvent::Opened { peer } => {
                 let full = self.links.len() >= self.settings.links_max;
-                self.links.insert(link, Link { peer, opened: now, node: None, proved: None });
+                let link_state = Link { peer, opened: now, node: None, proved: None, version: 0 };
+                self.links.insert(link, link_state);
                 if full {
                     self.refuse(now, link, Refusal::Full, actions);
                 }
@@ -161,6 +166,7 @@ impl Supervisor {
         }
         if let Some(entry) = self.links.get_mut(&link) {
             entry.node = Some(hello.node.clone());
+            entry.version = version;
         }
         let node = self.fleet.expect(KnownNode {
             name: hello.node.clone(),
@@ -182,12 +188,21 @@ impl Supervisor {
         }
         let welcome = Welcome { version, term: self.orders.newest().term, leading: self.leads() };
         actions.push(Action::Send { link, message: SupervisorMessage::Welcome(welcome) });
+        if version >= VERSION_STANDING {
+            self.tell_standing(now, link, actions);
+        }
         if was_parked && !going_down {
             self.on_return(now, &hello.node, actions);
         } else if !was_parked {
             // One that was missing is taken over where it stands.
             self.on_woken(now, &hello.node, actions);
         }
+    }
+
+    /// The links on which what persons asked may be said.
+    pub(super) fn standing_links(&self) -> Vec<LinkId> {
+        let speaks = |link: &Link| link.node.is_some() && link.version >= VERSION_STANDING;
+        self.links.iter().filter(|(_, link)| speaks(link)).map(|(id, _)| *id).collect()
     }
 
     /// A parked node is back: it comes up one rung, and the others wait until it has settled.
@@ -209,6 +224,7 @@ impl Supervisor {
             let record = of_node(node, what, now);
             self.record(record, actions);
         }
+        self.switched_on(now, name, actions);
     }
 
     /// Leads with a term greater than any that was used before, by whoever.
@@ -269,8 +285,10 @@ impl Supervisor {
                 node.presence.left(now, parking);
                 node.reported = false;
                 node.parked_at = parking.then_some(now);
+                node.parked_by = ParkedBy::of(&goodbye);
                 // The agent closes the link when it goes; closing it here would make it call again meanwhile.
             }
+            FromAgent::Standing(standing) => self.on_standing(now, &standing, actions),
             // `on_said` saw to hellos.
             FromAgent::Hello(_) => {}
         }

@@ -29,6 +29,7 @@ pub mod forecast;
 pub mod journal;
 pub mod liveness;
 pub mod orchestrator;
+pub mod person;
 pub mod safety;
 pub mod settings;
 pub mod view;
@@ -49,6 +50,7 @@ pub use budget::KeptBudget;
 pub use event::{Event, FromAgent, JournalState, LinkEnd, LinkEvent, LinkId};
 pub use journal::{Record, What};
 pub use liveness::Liveness;
+pub use person::PersonEvent;
 pub use settings::Settings;
 pub use view::FleetView;
 
@@ -62,6 +64,7 @@ use notes::{Notes, of_node};
 use orchestrator::Orchestrator;
 use orders::{Orders, Sent};
 use pace::{Paces, Recovery, Waking};
+use person::Persons;
 use planner::{Change, Crossings, Scene, Step};
 use relay::Relay;
 use relief::Reliefs;
@@ -82,6 +85,7 @@ pub struct Supervisor {
     links: Links,
     fleet: Fleet,
     orders: Orders,
+    persons: Persons,
     paces: Paces,
     crossings: Crossings,
     budgets: Budgets,
@@ -125,6 +129,10 @@ impl Supervisor {
             }
         }
         let budgets = Budgets::new(&settings, kept.budgets);
+        let mut persons = Persons::default();
+        for standing in kept.standings {
+            persons.take(standing, Stage::Normal, Uptime::START);
+        }
         let balancer = settings.balancer.clone().map(Balancer::new);
         let orchestrator = settings.orchestrator.clone().map(Orchestrator::new);
         // A standby takes a new term when it begins to lead.
@@ -139,6 +147,7 @@ impl Supervisor {
             links: Links::new(),
             fleet,
             orders: Orders::new(first_term),
+            persons,
             paces: Paces::default(),
             crossings: Crossings::new(),
             budgets,
@@ -186,6 +195,7 @@ impl Supervisor {
             Event::Journal(state) => self.on_journal(now, state, actions),
             Event::Enrolment(event) => self.on_enrolment(now, event, actions),
             Event::Address(event) => self.on_address(now, &event, actions),
+            Event::Person(event) => self.on_person(now, event, actions),
             Event::Balancer(event) => self.on_balancer(now, event, actions),
             Event::Orchestrator(event) => self.on_orchestrator(now, event, actions),
         }
@@ -297,6 +307,7 @@ impl Supervisor {
     fn look(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         self.looked = Some(now);
         self.judge_role(now, actions);
+        self.expire_standing(now, actions);
         self.refuse_silent(now, actions);
         for node in self.fleet.nodes_mut() {
             let stage = node.stage();
@@ -331,19 +342,23 @@ impl Supervisor {
     }
 
     fn scene(&self, now: Uptime) -> Scene<'_> {
-        let Self { fleet, orders, paces, settings, budgets, seat, .. } = self;
-        Scene { fleet, orders, paces, settings, budgets, seat, now }
+        let Self { fleet, orders, paces, settings, budgets, seat, persons, .. } = self;
+        Scene { fleet, orders, paces, settings, budgets, seat, persons, now }
     }
 
     /// Makes a plan, lets the veto judge each step, and takes of each choice the first that passes. A standby only follows
     /// since when thresholds have been crossed, so that it has not to wait for them once it leads.
     fn plan(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let mut plan = None;
+        if self.leads() {
+            // First, so that the plan is made around it.
+            self.carry_persons(now, &mut plan, actions);
+        }
         let (choices, crossings) = planner::plan(self.scene(now), &self.crossings);
         self.crossings = crossings;
         if !self.leads() {
             return;
         }
-        let mut plan = None;
         for choice in choices {
             for step in choice {
                 match safety::check(self.scene(now), &step) {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use protocol::{NodeName, Seconds, Soc, Stage};
+use protocol::{NodeName, OrderReason, Seconds, Soc, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::fleet::Node;
@@ -122,12 +122,16 @@ pub(crate) fn check(scene: Scene<'_>, step: &Step) -> Result<(), Veto> {
         Change::Hold { .. } => Ok(()),
         Change::Save { to, reason } => {
             let from = scene.orders.stage(&node.name).max(node.floor());
-            // A plan on energy drains a node in one step: that only ever saves.
-            if !(*to == Stage::Drain && reason.is_by_forecast()) {
+            let by_person = *reason == OrderReason::Operator;
+            // A plan on energy, or a person, drains a node in one step: that only ever saves.
+            if !(*to == Stage::Drain && (reason.is_by_forecast() || by_person)) {
                 one_rung(from, *to)?;
             }
             not_below_floor(node, *to)?;
-            leader_last(scene, node, *to)?;
+            // What a person may ask was judged when it was asked.
+            if !by_person {
+                leader_last(scene, node, *to)?;
+            }
             address_first(scene, node, *to)
         }
         Change::Spend { to, .. } => {

@@ -15,6 +15,7 @@ use super::event::JournalState;
 use super::fleet::Node;
 use super::journal::Record;
 use super::liveness::Liveness;
+use super::person::{ParkedBy, StandingView};
 use super::planner::{self, Turn};
 use super::settings::Chemistry;
 use super::supply;
@@ -159,6 +160,12 @@ pub struct NodeView {
     pub containers: Vec<ContainerView>,
     /// What the leader orders.
     pub order: Option<OrderView>,
+    /// What a person asked of it.
+    #[serde(default)]
+    pub person: Option<StandingView>,
+    /// Who switched it off, while it is parked and that is known.
+    #[serde(default)]
+    pub parked_by: Option<ParkedBy>,
     /// What would have to hold before the leader lets it spend more, or makes it save more.
     pub outlook: Outlook,
 }
@@ -299,6 +306,8 @@ impl super::Supervisor {
                 since: now.since(standing.since).into(),
                 answer: standing.answer,
             }),
+            person: self.persons.view(&node.name, now),
+            parked_by: node.parked_by.filter(|_| node.liveness() == Liveness::Parked),
             outlook: planner::outlook(node, self.orders.stage(&node.name), turn),
         }
     }

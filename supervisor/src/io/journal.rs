@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use protocol::Term;
+use protocol::{NodeName, Standing, Term};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -48,6 +48,8 @@ enum Job {
     Remember(KnownNode),
     SaveTerm(Term),
     Keep(Box<KeptBudget>),
+    KeepStanding(Timestamp, Box<Standing>),
+    ForgetStanding(NodeName),
     Read(Query, oneshot::Sender<Result<Vec<Entry>, String>>),
     Sync(SyncSender<()>),
     Stop,
@@ -116,6 +118,16 @@ impl Journal {
     /// Remembers what was learned of a supply.
     pub fn keep(&mut self, budget: Box<KeptBudget>) {
         self.put(Job::Keep(budget));
+    }
+
+    /// Remembers a person's standing order.
+    pub fn keep_standing(&mut self, standing: Box<Standing>) {
+        self.put(Job::KeepStanding(Timestamp::now(), standing));
+    }
+
+    /// Forgets the person's order about a node.
+    pub fn forget_standing(&mut self, node: NodeName) {
+        self.put(Job::ForgetStanding(node));
     }
 
     /// Waits until everything so far is on disk, or has failed to be.
@@ -229,6 +241,12 @@ impl Keeper {
                 }
                 Job::Keep(budget) => {
                     self.write(|store| store.keep(&budget));
+                }
+                Job::KeepStanding(time, standing) => {
+                    self.write(|store| store.keep_standing(time, &standing));
+                }
+                Job::ForgetStanding(node) => {
+                    self.write(|store| store.forget_standing(&node));
                 }
                 Job::Read(query, reply) => {
                     let answer = self.store.as_ref().map_or_else(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::NodeName;
+use protocol::{NodeName, Seconds};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -22,6 +22,7 @@ use super::enrolment::wish::{Reply, Wish};
 use super::journal::{Entry, Query, Reader};
 use crate::core::FleetView;
 use crate::core::budget::view::{EnergyView, ForecastView};
+use crate::core::person::{self, Accepted, PersonAnswer, Refused, Verb};
 use crate::core::view::{NodeView, SCHEMA, SupplyView};
 
 /// No request is longer.
@@ -68,6 +69,28 @@ pub enum Request {
         /// What.
         wish: Wish,
     },
+    /// A person's order.
+    Person(Asked),
+}
+
+/// A person's order, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// About which node.
+    pub node: String,
+    /// What.
+    pub verb: Verb,
+    /// For how long, in seconds; without it, until it is resumed.
+    pub left: Option<u32>,
+    /// Why.
+    #[serde(default)]
+    pub why: String,
+    /// Insist, where that is possible.
+    #[serde(default)]
+    pub force: bool,
+    /// On whose behalf root asks; nobody else is believed.
+    pub behalf: Option<String>,
 }
 
 /// What is answered, a line each.
@@ -99,6 +122,10 @@ pub enum Answer {
         /// What.
         reply: Reply,
     },
+    /// To `Person`: it will be done.
+    Accepted(Accepted),
+    /// To `Person`: it will not be done.
+    Refused(Refused),
     /// There is no such node.
     UnknownNode {
         /// What was asked for.
@@ -177,6 +204,8 @@ pub(super) enum Question {
     Forecast(oneshot::Sender<Vec<ForecastView>>),
     /// Who is let in?
     Enrolment(Wish, oneshot::Sender<Reply>),
+    /// A person's order.
+    Person(person::Request, oneshot::Sender<PersonAnswer>),
 }
 
 /// Why the socket cannot be opened.
@@ -259,6 +288,7 @@ async fn converse(
     questions: &mpsc::Sender<Question>,
     journal: &Reader,
 ) -> io::Result<()> {
+    let uid = connection.peer_cred().map_or(u32::MAX, |peer| peer.uid());
     let (read, mut write) = connection.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -299,6 +329,10 @@ async fn converse(
                 let answer = |reply| Answer::Enrolment { schema: SCHEMA, reply };
                 say(&mut write, &reply.map_or_else(stopping, answer)).await?;
             }
+            Ok(Request::Person(asked)) => {
+                let answer = person(asked, uid, questions).await;
+                say(&mut write, &answer).await?;
+            }
             Ok(Request::Events { after, since, limit, follow }) => {
                 let query = Query { after, since, node: None, limit };
                 events(&mut write, query, follow, journal).await?;
@@ -328,6 +362,41 @@ async fn ask<T>(
     let (reply, answer) = oneshot::channel();
     questions.send(question(reply)).await.ok()?;
     answer.await.ok()
+}
+
+/// Passes a person's order on, with the name of whoever holds the other end of the socket.
+async fn person(asked: Asked, uid: u32, questions: &mpsc::Sender<Question>) -> Answer {
+    let Ok(node) = asked.node.parse() else {
+        let known = fleet(questions).await.map_or_else(Vec::new, |status| status.fleet.nodes);
+        let known = known.into_iter().map(|node| node.name).collect();
+        return Answer::UnknownNode { node: asked.node, known };
+    };
+    let who = who(uid, asked.behalf);
+    let left = asked.left.map(Seconds);
+    let request = person::Request { node, verb: asked.verb, left, who, why: asked.why, force: asked.force };
+    let (reply, answer) = oneshot::channel();
+    if questions.send(Question::Person(request, reply)).await.is_err() {
+        return stopping();
+    }
+    match answer.await {
+        Ok(Ok(accepted)) => Answer::Accepted(accepted),
+        Ok(Err(refused)) => Answer::Refused(refused),
+        Err(_) => stopping(),
+    }
+}
+
+/// The name of a user of this machine; root may ask on somebody's behalf (`sudo`).
+fn who(uid: u32, behalf: Option<String>) -> String {
+    if let Some(behalf) = behalf.filter(|name| uid == 0 && !name.is_empty()) {
+        return behalf;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 async fn why(name: &str, questions: &mpsc::Sender<Question>, journal: &Reader) -> Answer {

@@ -1,12 +1,13 @@
 //! The loop: everything that happens, in one order, through the core, and out again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval, sleep_until};
 
 use super::address::Address;
@@ -21,6 +22,7 @@ use super::notify;
 use super::operator::{self, Question, SocketError, Status};
 use super::steering::Steering;
 use crate::config::{Config, Keepalived};
+use crate::core::person::{AskId, PersonAnswer, PersonEvent};
 use crate::core::{
     Action, AddressEvent, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
 };
@@ -92,6 +94,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         steering,
         address: None,
         desk,
+        asks: 0,
+        awaited: BTreeMap::new(),
         listen,
         actions: Vec::new(),
     };
@@ -149,6 +153,9 @@ struct World {
     address: Option<Address>,
     /// `None` while this supervisor belongs to no cluster.
     desk: Option<Desk>,
+    /// How many persons asked so far, and who waits for an answer: it comes with the same event.
+    asks: u64,
+    awaited: BTreeMap<AskId, oneshot::Sender<PersonAnswer>>,
     listen: String,
     actions: Vec<Action>,
 }
@@ -209,6 +216,12 @@ impl World {
             }
             Question::Energy(reply) => {
                 let _ = reply.send(self.core.energy());
+            }
+            Question::Person(request, reply) => {
+                self.asks += 1;
+                let ask = AskId(self.asks);
+                self.awaited.insert(ask, reply);
+                self.happen(Event::Person(PersonEvent { ask, request }));
             }
             Question::Forecast(reply) => {
                 let _ = reply.send(self.core.forecast(now));
@@ -278,6 +291,14 @@ impl World {
             }
             Action::Balancer(action) => self.steering.balance(action),
             Action::Orchestrator(action) => self.steering.orchestrate(action),
+            Action::KeepStanding(standing) => self.journal.keep_standing(standing),
+            Action::ForgetStanding(node) => self.journal.forget_standing(node),
+            Action::Answer { ask, answer } => {
+                if let Some(reply) = self.awaited.remove(&ask) {
+                    // Who asked may be gone.
+                    let _ = reply.send(answer);
+                }
+            }
             Action::Address(what) => {
                 if let Some(address) = &self.address {
                     address.perform(what);

@@ -6,5 +6,6 @@
 mod agent;
 mod intruders;
 mod operator;
+mod person;
 mod restart;
 mod served;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use protocol::version::VERSION_STANDING;
 use protocol::{ContainerSlot, Report, Sequence, Uptime, delta};
 
 use super::headline::{Headline, News, Present};
@@ -27,6 +28,8 @@ const BACK_MAX: u32 = u16::MAX as u32;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link {
     pub(super) up: bool,
+    /// What both sides speak.
+    version: u16,
     /// The number of the last report.
     sequence: Sequence,
     base: Option<(Sequence, Box<Report>)>,
@@ -41,8 +44,13 @@ pub(super) struct Link {
 
 impl Link {
     /// A link stands: everything is said anew.
-    pub(super) fn rise(&mut self) {
-        *self = Self { up: true, ..Self::default() };
+    pub(super) fn rise(&mut self, version: u16) {
+        *self = Self { up: true, version, ..Self::default() };
+    }
+
+    /// Whether what persons asked may be said there.
+    pub(super) const fn speaks_of_standing(&self) -> bool {
+        self.up && self.version >= VERSION_STANDING
     }
 
     /// The link is gone.

@@ -11,6 +11,7 @@ mod slots;
 use std::time::Duration;
 
 use protocol::message::{Goodbye, OrderOutcome};
+use protocol::standing::Standing;
 use protocol::{Report, Sequence, Uptime};
 
 use super::action::{Action, Outgoing};
@@ -59,11 +60,35 @@ impl Reporter {
 
     /// A link stands. One that comes up after the good-byes hears them too: while the system shuts down, a supervisor
     /// that closed its link is reached anew, and must not take a parked node for one that came back and was lost.
-    pub fn up(&mut self, supervisor: SupervisorId, actions: &mut Vec<Action>) {
+    pub fn up(&mut self, supervisor: SupervisorId, version: u16, actions: &mut Vec<Action>) {
         if let Some(link) = self.link(supervisor) {
-            link.rise();
+            link.rise(version);
             if let Some(goodbye) = &self.parted {
                 actions.push(Action::Send { supervisor, message: Outgoing::Goodbye(goodbye.clone()) });
+            }
+        }
+    }
+
+    /// Passes what persons asked on to one supervisor, if it speaks of that.
+    pub fn pass_on(
+        &self,
+        supervisor: SupervisorId,
+        standings: impl Iterator<Item = Standing>,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.links.get(usize::from(supervisor.0)).is_some_and(Link::speaks_of_standing) {
+            actions.extend(
+                standings.map(|standing| Action::Send { supervisor, message: Outgoing::Standing(standing) }),
+            );
+        }
+    }
+
+    /// Passes what one supervisor said of a person's order on to all others.
+    pub fn spread(&self, from: SupervisorId, standing: &Standing, actions: &mut Vec<Action>) {
+        for index in 0..self.links.len() {
+            let supervisor = SupervisorId(index as u8);
+            if supervisor != from {
+                self.pass_on(supervisor, std::iter::once(standing.clone()), actions);
             }
         }
     }

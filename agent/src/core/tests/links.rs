@@ -44,7 +44,7 @@ impl Ear {
                 Outgoing::Container(entry) => {
                     self.names.insert(entry.slot.0, entry.name.to_string());
                 }
-                Outgoing::Outcome(_) | Outgoing::Goodbye(_) => {}
+                Outgoing::Outcome(_) | Outgoing::Goodbye(_) | Outgoing::Standing(_) => {}
             }
         }
         self.heard = sent.len();
@@ -217,4 +217,46 @@ fn after_goodbye_nothing_is_said() {
     assert_eq!(last, Some(Outgoing::Goodbye(Goodbye::Stopping)));
     world.wait(SECOND * 600);
     assert_eq!(world.sent().pop(), last);
+}
+
+#[test]
+fn what_a_person_asked_one_supervisor_is_passed_on_to_the_others_once() {
+    use protocol::message::Welcome;
+    use protocol::standing::{Standing, Wish, Words};
+    let more = "[[supervisor]]\naddress = \"127.0.0.1:7701\"\n[[supervisor]]\naddress = \"127.0.0.1:7702\"\n";
+    let mut world = World::new(&format!("{CONFIG}{more}"));
+    let up = |world: &mut World, supervisor: u8, version: u16| {
+        let welcome = Welcome { version, term: protocol::Term(1), leading: supervisor == 0 };
+        world.event(Event::Link { supervisor: SupervisorId(supervisor), event: LinkEvent::Up(welcome) });
+    };
+    up(&mut world, 0, 2);
+    up(&mut world, 2, 1);
+    let standing = Standing {
+        id: protocol::OrderId::default(),
+        node: "pi9".parse().unwrap(),
+        wish: Wish::Drain,
+        left: None,
+        who: Words::cut("ada"),
+        why: Words::cut("a new fan"),
+    };
+    let say = |world: &mut World, supervisor: u8| {
+        let event = LinkEvent::Standing(standing.clone());
+        world.event(Event::Link { supervisor: SupervisorId(supervisor), event });
+    };
+    say(&mut world, 0);
+    assert_eq!(passed_on(&world), [0_u8; 0], "nobody else speaks of it");
+    up(&mut world, 1, 2);
+    assert_eq!(passed_on(&world), [1], "who comes later is told");
+    say(&mut world, 1);
+    say(&mut world, 0);
+    assert_eq!(passed_on(&world), [1], "and what is known is not passed on again");
+}
+
+/// To whom persons' orders were passed on, in order.
+fn passed_on(world: &World) -> Vec<u8> {
+    let to = |(_, action): &(protocol::Uptime, Action)| match action {
+        Action::Send { supervisor, message: Outgoing::Standing(_) } => Some(supervisor.0),
+        _ => None,
+    };
+    world.log.iter().filter_map(to).collect()
 }

@@ -25,6 +25,7 @@ mod turn;
 
 use std::time::Duration;
 
+use protocol::standing::Wish;
 use protocol::{NodeName, OrderReason, Seconds, Soc, Stage, SupplyName, Uptime};
 
 pub(crate) use crossing::Crossings;
@@ -35,6 +36,7 @@ use super::budget::Budgets;
 use super::fleet::{Fleet, Node};
 use super::orders::Orders;
 use super::pace::Paces;
+use super::person::Persons;
 use super::settings::Settings;
 use super::supply::{self, Estimate};
 
@@ -47,6 +49,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) budgets: &'a Budgets,
     pub(crate) seat: &'a Seat,
+    pub(crate) persons: &'a Persons,
     pub(crate) now: Uptime,
 }
 
@@ -169,6 +172,9 @@ impl SupplyPlan<'_> {
             .filter(|(node, _)| node.reachable() && self.held(crossed(node), plan.shed_hold))
             .filter_map(|(node, turn)| {
                 let (asked, reason) = turn.asked(estimate)?;
+                // Whom a person wants awake no forecast lets off; a battery that runs low does.
+                let awake = self.scene.persons.wish(&node.name) == Wish::Awake;
+                let asked = if awake && reason.is_by_forecast() { asked.min(Stage::Shed) } else { asked };
                 let at = self.scene.orders.stage(&node.name).max(node.floor());
                 (asked > at).then_some((at, node, turn, reason))
             })
@@ -197,6 +203,7 @@ impl SupplyPlan<'_> {
                 let ready = node.reachable()
                     && ordered > Stage::Normal
                     && node.floor() < ordered
+                    && !self.scene.persons.keeps(&node.name, ordered)
                     && self.held(since, self.scene.settings.plan.recover_hold);
                 ready.then_some((ordered, node, turn))
             })
@@ -225,6 +232,7 @@ impl SupplyPlan<'_> {
                 self.held(crossings.get(&node.name).and_then(|crossing| crossing.wake), plan.wake_hold)
                     && node.parked_at.is_none_or(|at| now.since(at) >= plan.off_min)
                     && self.scene.paces.may_try_wake(&node.name, now)
+                    && self.scene.persons.wish(&node.name) != Wish::Park
             })
             .find_map(|(node, turn)| {
                 let through = self.scene.paces.switch_for(&node.name, self.scene.fleet)?;
@@ -273,6 +281,14 @@ impl SupplyPlan<'_> {
 pub(crate) fn renewal_reason(scene: Scene<'_>, name: &NodeName) -> Option<OrderReason> {
     let node = scene.fleet.get(name)?;
     let standing = scene.orders.get(name)?;
+    let for_person = match scene.persons.wish(name) {
+        Wish::Drain => standing.stage == Stage::Drain,
+        Wish::Park => standing.stage >= Stage::Drain,
+        Wish::Withdrawn | Wish::Awake => false,
+    };
+    if for_person {
+        return Some(OrderReason::Operator);
+    }
     let estimate = supply::estimate(scene.fleet, &node.supply, &scene.settings.plan, scene.now);
     let turns = turns(scene, &node.supply);
     let turn = turns.iter().find(|(member, _)| member.name == *name).map(|(_, turn)| turn.clone())?;

@@ -80,7 +80,7 @@ impl Turn {
     }
 
     /// The most careful stage that the supply asks of this node, and why; `None` for `Normal`.
-    pub(super) fn asked(&self, estimate: &Estimate) -> Option<(Stage, OrderReason)> {
+    pub(crate) fn asked(&self, estimate: &Estimate) -> Option<(Stage, OrderReason)> {
         let by_plan = self.goal.as_ref().filter(|goal| estimate.known && goal.stage > Stage::Normal);
         let by_plan = by_plan.map(|goal| (goal.stage, goal.reason.clone()));
         let asked = [by_plan, self.asked_by_charge(estimate), self.asked_by_time(estimate)];

@@ -21,7 +21,9 @@ fn a_hello_is_welcomed_and_a_report_acknowledged() {
     let mut site = Site::new(Settings::default());
     let link = site.open();
     let actions = site.say(link, FromAgent::Hello(hello("pi1", 0, true, true)));
-    assert!(matches!(messages(&actions)[..], [SupervisorMessage::Welcome(w)] if w.leading && w.version == 1));
+    assert!(
+        matches!(messages(&actions)[..], [SupervisorMessage::Welcome(w)] if w.leading && w.version == protocol::VERSION_CURRENT)
+    );
     site.join(hello("pi2", 1, false, false));
     assert!(site.sent.iter().any(|(_, _, m)| *m == SupervisorMessage::Ack(Sequence(1))));
 }
@@ -100,7 +102,7 @@ fn a_future_version_is_told_ours() {
     let mut future = hello("pi1", 0, true, true);
     (future.version_min, future.version_max) = (7, 9);
     site.say(link, FromAgent::Hello(future));
-    assert_eq!(site.refused, [(link, Refusal::Version { min: 1, max: 1 })]);
+    assert_eq!(site.refused, [(link, Refusal::Version { min: 1, max: protocol::VERSION_CURRENT })]);
     assert!(site.core.view(site.now).nodes.is_empty());
 }
 

@@ -6,6 +6,7 @@ mod enrolment;
 mod leading;
 mod links;
 mod orders;
+mod person;
 mod planning;
 mod properties;
 mod relief;

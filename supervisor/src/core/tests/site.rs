@@ -56,6 +56,8 @@ pub(super) struct Site {
     pub(super) classes: Vec<Class>,
     /// How busy every node is in each stage, per mille.
     pub(super) busy: Option<[u16; 5]>,
+    /// What persons were answered.
+    pub(super) answers: Vec<crate::core::person::PersonAnswer>,
     /// What was handed out to be kept, the newest.
     pub(super) kept: Option<KeptBudget>,
     /// What is wanted of the balancer, and was not answered yet.
@@ -71,7 +73,7 @@ pub(super) fn name(text: &str) -> NodeName {
 pub(super) fn hello(node: &str, shed_order: u8, master: bool, has_sensor: bool) -> Hello {
     Hello {
         version_min: 1,
-        version_max: 1,
+        version_max: protocol::VERSION_CURRENT,
         node: name(node),
         boot: BootId(1),
         supply: "garage".parse().unwrap(),
@@ -117,6 +119,7 @@ impl Site {
             busy: None,
             kept: None,
             balancing: Vec::new(),
+            answers: Vec::new(),
             links: 0,
         }
     }
@@ -150,7 +153,10 @@ impl Site {
                 }
                 Action::Record(record) => self.records.push(record.clone()),
                 Action::Keep(kept) => self.kept = Some((**kept).clone()),
-                Action::Remember(_)
+                Action::Answer { answer, .. } => self.answers.push(answer.clone()),
+                Action::KeepStanding(_)
+                | Action::ForgetStanding(_)
+                | Action::Remember(_)
                 | Action::SaveTerm(_)
                 | Action::Address(_)
                 | Action::Orchestrator(_)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::{NodeName, Term};
+use protocol::{NodeName, Seconds, Standing, Term};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::clock::Timestamp;
@@ -32,7 +32,9 @@ const TABLES: &str = "
 
 /// Came after the others and stands beside them: an older program does not miss it, and leaves it as it is.
 const LEARNED: &str =
-    "CREATE TABLE IF NOT EXISTS supply (name TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID;";
+    "CREATE TABLE IF NOT EXISTS supply (name TEXT PRIMARY KEY, learned TEXT NOT NULL) WITHOUT ROWID;
+     CREATE TABLE IF NOT EXISTS standing (node TEXT PRIMARY KEY, time_ms INTEGER NOT NULL, standing TEXT NOT NULL)
+        WITHOUT ROWID;";
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +153,37 @@ impl Store {
             .query_map([], |row| row.get::<_, String>(0))?
             .filter_map(|row| row.ok().and_then(|text| serde_json::from_str(&text).ok()))
             .collect();
-        Ok(Kept { term: Term(term), nodes, budgets })
+        Ok(Kept { term: Term(term), nodes, budgets, standings: self.standings()? })
+    }
+
+    /// What persons asked, less the time since, as far as this machine's clock knows it. One whose time is over is left
+    /// out; one whose row cannot be read is forgotten here, and told by agents if another supervisor knows it.
+    fn standings(&self) -> rusqlite::Result<Vec<Standing>> {
+        let now = Timestamp::now().as_millis();
+        let mut rows = self.connection.prepare("SELECT time_ms, standing FROM standing ORDER BY node")?;
+        let aged = |row: rusqlite::Result<(i64, String)>| {
+            let (time, text) = row.ok()?;
+            let standing: Standing = serde_json::from_str(&text).ok()?;
+            let Some(left) = standing.left else { return Some(standing) };
+            let passed = u32::try_from(now.saturating_sub(time) / 1000).unwrap_or_default();
+            let left = Seconds(left.0.checked_sub(passed).filter(|left| *left > 0)?);
+            Some(Standing { left: Some(left), ..standing })
+        };
+        let found = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.filter_map(aged).collect())
+    }
+
+    pub(super) fn keep_standing(&mut self, time: Timestamp, standing: &Standing) -> rusqlite::Result<()> {
+        self.connection
+            .execute(
+                "INSERT OR REPLACE INTO standing (node, time_ms, standing) VALUES (?1, ?2, ?3)",
+                params![standing.node.as_str(), time.as_millis(), json(standing)?],
+            )
+            .map(drop)
+    }
+
+    pub(super) fn forget_standing(&mut self, node: &NodeName) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM standing WHERE node = ?1", params![node.as_str()]).map(drop)
     }
 
     pub(super) fn keep(&mut self, budget: &KeptBudget) -> rusqlite::Result<()> {

@@ -29,7 +29,7 @@ fn everything_written_is_there_after_a_reopen() {
         assert_eq!(store.append(Timestamp::from_millis(1000), &record(1)).unwrap(), 1);
     }
     let store = Store::open(&path, 100).unwrap();
-    assert_eq!(store.kept().unwrap(), Kept { term: Term(7), nodes: vec![node], budgets: Vec::new() });
+    assert_eq!(store.kept().unwrap(), Kept { term: Term(7), nodes: vec![node], ..Kept::default() });
     let found = store.read(&Query::default()).unwrap();
     assert_eq!(found, [Entry { number: Some(1), time: Timestamp::from_millis(1000), record: record(1) }]);
 }
