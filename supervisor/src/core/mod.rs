@@ -307,6 +307,7 @@ impl Supervisor {
     fn look(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         self.looked = Some(now);
         self.judge_role(now, actions);
+        self.raise_late(now, actions);
         self.expire_standing(now, actions);
         self.refuse_silent(now, actions);
         for node in self.fleet.nodes_mut() {

@@ -50,6 +50,13 @@ impl Supervisor {
         }
     }
 
+    /// Raises the term where that had to wait.
+    pub(crate) fn raise_late(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        if self.leads() && self.seat.raise_is_due(now) {
+            self.on_term(now, self.seat.heard(), true, actions);
+        }
+    }
+
     /// Keeps keepalived running, and tells it how strongly this master claims the address.
     pub(crate) fn look_after_address(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         if self.seat.kind() == AddressKind::Standalone {

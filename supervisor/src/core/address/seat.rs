@@ -8,7 +8,7 @@ use protocol::{Term, Uptime};
 use super::{AddressKind, Role, Sighting, Standby};
 
 /// Who began to lead so many times ...
-const BEGINNINGS_MAX: usize = 4;
+const BEGINNINGS_MAX: usize = 8;
 /// ... within this time has an unsteady address ...
 const UNSTEADY_WITHIN: Duration = Duration::from_mins(5);
 /// ... and leads again only when it has kept it for so long. Bounds what a flapping network writes to the SD card.
@@ -16,9 +16,11 @@ const STEADY_AFTER: Duration = Duration::from_secs(10);
 
 /// So often a greater term is answered with a still greater one ...
 const RAISES_MAX: usize = 3;
-/// ... within this time. More is a contest. After a split has healed one raise is enough: masters hear each other
-/// again before agents have called.
+/// ... within this time. More is a contest.
 const RAISED_WITHIN: Duration = Duration::from_secs(30);
+/// Two raises are no closer than this. When a split heals, both leaders hear of each other through agents some
+/// milliseconds before keepalived has settled who holds the address: that is no contest, and must not become one.
+const RAISE_SPACING: Duration = Duration::from_secs(1);
 /// Who yields in a contest is quiet for so long; then it looks whether the other still orders.
 const YIELD_FOR: Duration = Duration::from_mins(10);
 
@@ -27,8 +29,10 @@ const LEAVE_WANTED_FOR: Duration = Duration::from_secs(30);
 /// Keepalived moves an address in less than a second. If it does not, the host's battery cannot wait for ever.
 const LEAVE_WITHIN: Duration = Duration::from_mins(1);
 
-/// A keepalived that is gone is started again this often.
+/// A keepalived that does not start is started again this often ...
 const RESTART_EVERY: Duration = Duration::from_secs(30);
+/// ... and one that ran and died, no sooner than this after the last time.
+const RESTART_SPACING: Duration = Duration::from_secs(5);
 
 /// Where this supervisor stands.
 #[derive(Debug, Clone)]
@@ -42,14 +46,16 @@ pub(crate) struct Seat {
     beginnings: VecDeque<Uptime>,
     /// When it raised its term over another's, the last few times.
     raises: VecDeque<Uptime>,
+    /// When the term is to be raised that could not be at once.
+    raise_at: Option<Uptime>,
     /// The other's term, and until when this one is quiet.
     yields: Option<(Term, Uptime)>,
     /// The greatest term that agents spoke of.
     heard: Term,
     /// Since when a step has waited for the address to move, and when it was last tried.
     leaving: Option<(Uptime, Uptime)>,
-    /// When keepalived was last to be started again.
-    restarted: Option<Uptime>,
+    /// When keepalived was last to be started again, and whether it ran since.
+    restarted: Option<(Uptime, bool)>,
 }
 
 impl Seat {
@@ -65,6 +71,7 @@ impl Seat {
             role,
             beginnings: VecDeque::new(),
             raises: VecDeque::new(),
+            raise_at: None,
             yields: None,
             heard: Term(0),
             leaving: None,
@@ -107,9 +114,10 @@ impl Seat {
     /// Whether keepalived is to be started (again) now.
     pub(crate) fn restart_is_due(&mut self, now: Uptime) -> bool {
         let gone = self.seen.is_some_and(|seen| !seen.keepalived_runs);
-        let due = gone && self.restarted.is_none_or(|at| now.since(at) >= RESTART_EVERY);
+        let wait = |ran| if ran { RESTART_SPACING } else { RESTART_EVERY };
+        let due = gone && self.restarted.is_none_or(|(at, ran)| now.since(at) >= wait(ran));
         if due {
-            self.restarted = Some(now);
+            self.restarted = Some((now, false));
         }
         due
     }
@@ -131,19 +139,30 @@ impl Seat {
     /// Takes in what was seen; whether keepalived came or went since the last time.
     pub(crate) fn see(&mut self, now: Uptime, sighting: Sighting) -> bool {
         let before = self.seen.replace(sighting);
+        if let Some((_, ran)) = &mut self.restarted {
+            *ran |= sighting.keepalived_runs;
+        }
         if sighting.held && sighting.keepalived_runs {
             self.held_since.get_or_insert(now);
         } else {
-            self.held_since = None;
+            // Who does not hold the address contests nothing.
+            (self.held_since, self.yields, self.raise_at) = (None, None, None);
+            self.raises.clear();
         }
         before.map_or(!sighting.keepalived_runs, |before| before.keepalived_runs != sighting.keepalived_runs)
     }
 
-    /// Whether another's term may be answered with a greater one; if not, this supervisor yields.
+    /// Whether another's term is answered with a greater one now. Too soon after the last one it is at [`Self::next_wake`];
+    /// too often, and this supervisor yields.
     pub(crate) fn may_raise(&mut self, over: Term, now: Uptime) -> bool {
         if self.kind == AddressKind::Standalone {
             return true;
         }
+        if let Some(last) = self.raises.back().filter(|last| now.since(**last) < RAISE_SPACING) {
+            self.raise_at.get_or_insert(*last + RAISE_SPACING);
+            return false;
+        }
+        self.raise_at = None;
         while self.raises.front().is_some_and(|at| now.since(*at) >= RAISED_WITHIN) {
             self.raises.pop_front();
         }
@@ -153,6 +172,11 @@ impl Seat {
         }
         self.yields = Some((over, now + YIELD_FOR));
         false
+    }
+
+    /// Whether a raise that had to wait is due.
+    pub(crate) fn raise_is_due(&self, now: Uptime) -> bool {
+        self.raise_at.is_some_and(|at| now >= at)
     }
 
     /// Why it does not lead; `None` if it may.
@@ -197,7 +221,7 @@ impl Seat {
     /// When the role must be judged again though nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Uptime> {
         if self.role == Role::Leading {
-            return None;
+            return self.raise_at;
         }
         let steady = self.held_since.map(|since| since + STEADY_AFTER);
         let quiet = self.yields.map(|(_, until)| until);
@@ -237,7 +261,7 @@ mod tests {
     #[test]
     fn an_address_that_comes_and_goes_leads_only_after_it_stayed() {
         let mut seat = Seat::new(AddressKind::Keepalived);
-        for second in 0..4 {
+        for second in 0..8 {
             seat.see(at(second), HELD);
             assert_eq!(seat.judge(at(second)), Some(Role::Leading));
             seat.see(at(second), GONE);
@@ -254,12 +278,36 @@ mod tests {
         let mut seat = Seat::new(AddressKind::Keepalived);
         seat.see(at(0), HELD);
         seat.judge(at(0));
-        assert!((0..3).all(|term| seat.may_raise(Term(term), at(1))));
-        assert!(!seat.may_raise(Term(9), at(2)));
-        assert_eq!(seat.judge(at(2)), Some(Role::Standby));
-        assert_eq!(seat.standby(at(2)), Some(Standby::Contested { term: Term(9) }));
-        assert_eq!(seat.next_wake(), Some(at(602)));
-        assert_eq!(seat.judge(at(602)), Some(Role::Leading), "and looks again later");
+        assert!((1..4).all(|second| seat.may_raise(Term(second), at(second))));
+        assert!(!seat.may_raise(Term(9), at(4)));
+        assert_eq!(seat.judge(at(4)), Some(Role::Standby));
+        assert_eq!(seat.standby(at(4)), Some(Standby::Contested { term: Term(9) }));
+        assert_eq!(seat.next_wake(), Some(at(604)));
+        assert_eq!(seat.judge(at(604)), Some(Role::Leading), "and looks again later");
+    }
+
+    #[test]
+    fn a_burst_of_terms_while_a_split_heals_is_one_raise_and_another_that_waits() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        seat.see(at(0), HELD);
+        seat.judge(at(0));
+        let tries =
+            (0..50).filter(|millis| seat.may_raise(Term(9), Uptime::from_millis(5_000 + millis))).count();
+        assert_eq!(tries, 1);
+        assert_eq!((seat.judge(at(5)), seat.next_wake()), (None, Some(at(6))), "it leads on");
+        assert!(!seat.raise_is_due(at(5)) && seat.raise_is_due(at(6)));
+    }
+
+    #[test]
+    fn who_lost_the_address_after_a_contest_leads_at_once_when_it_comes_again() {
+        let mut seat = Seat::new(AddressKind::Keepalived);
+        seat.see(at(0), HELD);
+        seat.judge(at(0));
+        assert!(!(1..5).all(|second| seat.may_raise(Term(second), at(second))));
+        seat.judge(at(5));
+        seat.see(at(6), GONE);
+        seat.see(at(60), HELD);
+        assert_eq!(seat.judge(at(60)), Some(Role::Leading));
     }
 
     #[test]

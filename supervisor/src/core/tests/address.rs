@@ -196,6 +196,7 @@ fn a_keepalived_that_is_gone_is_started_again_now_and_then() {
     }
     assert_eq!(more, 2);
     see(&mut site, AWAY);
-    site.now += Duration::from_mins(2);
+    site.now += Duration::from_secs(6);
     assert_eq!(restarts(&site.feed(Event::Tick)), 0);
+    assert_eq!(restarts(&see(&mut site, Sighting::default())), 1, "it ran and died: at once");
 }

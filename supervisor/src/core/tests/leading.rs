@@ -187,6 +187,7 @@ fn of_two_leaders_that_the_same_nodes_hear_one_falls_silent() {
     see(&mut site, HELD);
     let link = site.agents[&name("pi4")].link.unwrap();
     for _ in 0..4 {
+        site.now += Duration::from_secs(2);
         let newest = id(site.core.term().0 + 1, 1);
         site.say(
             link,
