@@ -1,5 +1,7 @@
 //! The bytes of what version 2 added. Do not change this test: old builds speak these.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use protocol::standing::{Standing, Wish, Words};
 use protocol::{AgentMessage, Generation, OrderId, Seconds, SupervisorMessage, Term};
 

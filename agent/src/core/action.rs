@@ -177,7 +177,7 @@ pub enum Outgoing {
     /// The agent leaves on purpose.
     Goodbye(Goodbye),
     /// What a person asked of a node, passed on.
-    Standing(Standing),
+    Standing(Box<Standing>),
 }
 
 /// What a person should read in the log.

@@ -392,7 +392,7 @@ async fn send(socket: &mut Box<dyn Stream>, message: &Outgoing) -> io::Result<()
         Outgoing::Container(entry) => write(socket, &AgentMessage::Container(entry.clone())).await,
         Outgoing::Outcome(outcome) => write(socket, &AgentMessage::Outcome(outcome.clone())).await,
         Outgoing::Goodbye(goodbye) => write(socket, &AgentMessage::Goodbye(goodbye.clone())).await,
-        Outgoing::Standing(standing) => write(socket, &AgentMessage::Standing(standing.clone())).await,
+        Outgoing::Standing(standing) => write(socket, &AgentMessage::Standing((**standing).clone())).await,
     }
 }
 

@@ -110,10 +110,14 @@ impl Twin {
                 self.kept.nodes.push(node);
             }
             Action::SaveTerm(term) => self.kept.term = term,
-            // The twin's supervisor is asked nothing by persons.
-            Action::KeepStanding(_) | Action::ForgetStanding(_) | Action::Answer { .. } => {}
-            // The twin has one supervisor, and no address, balancer or orchestrator.
-            Action::Address(_) | Action::Balancer(_) | Action::Orchestrator(_) | Action::Enrolment(_) => {}
+            // The twin has one supervisor that nobody asks anything, and no address, balancer or orchestrator.
+            Action::KeepStanding(_)
+            | Action::ForgetStanding(_)
+            | Action::Answer { .. }
+            | Action::Address(_)
+            | Action::Balancer(_)
+            | Action::Orchestrator(_)
+            | Action::Enrolment(_) => {}
             Action::Keep(budget) => {
                 self.kept.budgets.retain(|kept| kept.supply != budget.supply);
                 self.kept.budgets.push(*budget);

@@ -117,7 +117,7 @@ impl Twin {
             Outgoing::Container(entry) => AgentMessage::Container(entry.clone()),
             Outgoing::Outcome(outcome) => AgentMessage::Outcome(outcome.clone()),
             Outgoing::Goodbye(goodbye) => AgentMessage::Goodbye(goodbye.clone()),
-            Outgoing::Standing(standing) => AgentMessage::Standing(standing.clone()),
+            Outgoing::Standing(standing) => AgentMessage::Standing((**standing).clone()),
         };
         let bytes = frame(|out| message.encode(out).ok());
         if bytes.is_none() {

@@ -77,9 +77,10 @@ impl Reporter {
         actions: &mut Vec<Action>,
     ) {
         if self.links.get(usize::from(supervisor.0)).is_some_and(Link::speaks_of_standing) {
-            actions.extend(
-                standings.map(|standing| Action::Send { supervisor, message: Outgoing::Standing(standing) }),
-            );
+            actions.extend(standings.map(|standing| Action::Send {
+                supervisor,
+                message: Outgoing::Standing(Box::new(standing)),
+            }));
         }
     }
 

@@ -24,11 +24,10 @@ pub(super) fn judge(scene: Scene<'_>, request: &Request) -> Result<Vec<Note>, Re
     match request.verb {
         Verb::Resume if wish == Wish::Withdrawn => Err(Refused::NothingToResume),
         Verb::Resume if node.liveness() == Liveness::Parked => Ok(vec![Note::WakesLater]),
-        Verb::Resume => Ok(Vec::new()),
         Verb::Wake if node.liveness() != Liveness::Parked => {
             Err(Refused::NotParked { liveness: node.liveness() })
         }
-        Verb::Wake => Ok(Vec::new()),
+        Verb::Resume | Verb::Wake => Ok(Vec::new()),
         Verb::Drain => {
             is_there(node)?;
             Ok(notes(scene, node, Stage::Drain))
