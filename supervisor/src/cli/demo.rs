@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use protocol::Uptime;
 
+use crate::io::journal::Entry;
+use crate::io::operator::Status;
+use crate::io::{Clock, Timestamp};
+use crate::tui::board::{Board, Heard, Rights, Wants};
 use crate::tui::scene::DAY_S;
-use crate::tui::{Input, Look, Screen, picture, svg};
+use crate::tui::{Key, Look, Screen, Turn, picture, svg};
 use crate::twin::{Plan, Twin};
 
 /// What `demo` is given.
@@ -54,7 +58,9 @@ const PICTURE: (u16, u16) = (104, 44);
 /// Two days in a minute.
 const SPEED: f64 = 2880.0;
 /// The key that everybody looks for.
-const KEYS: &str = "q quits";
+const KEYS: &str = "Tab dashboard  q quits";
+/// The dashboard behind the demo asks for the plan this often, in the site's time.
+const PLAN_STEP: Duration = Duration::from_mins(10);
 /// Between two lines about the whole site, where there is no terminal.
 const PLAIN_STEP: Duration = Duration::from_hours(1);
 
@@ -94,32 +100,115 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// On a terminal: the picture, until the end or `q`.
+/// On a terminal: the picture, and behind it the dashboard, until the end or `q`.
 fn play(twin: &mut Twin, args: &Args, end: Uptime) -> anyhow::Result<()> {
-    let look = look(args);
+    let look = Look::of_terminal(args.ascii, args.no_color);
     let mut screen = Screen::open()?;
-    let (mut speed, mut paused) = (args.speed, false);
+    let mut player = Player { speed: args.speed, paused: false, board: None };
+    let clock = Clock::start();
     let mut last = Instant::now();
     while twin.now() < end {
         let frame = Instant::now();
-        if !paused {
-            let target = (twin.now() + last.elapsed().min(FRAME_WORK_MAX).mul_f64(speed)).min(end);
+        if !player.paused {
+            let target = (twin.now() + last.elapsed().min(FRAME_WORK_MAX).mul_f64(player.speed)).min(end);
             advance(twin, target, frame)?;
         }
         last = frame;
-        let pace = if paused { "paused (space goes on)".to_owned() } else { pace(speed) };
-        screen.show(&twin.scene(pace, KEYS, args.days), look)?;
+        match &mut player.board {
+            Some(seat) => {
+                seat.look(twin, clock.now());
+                screen.draw(|frame| seat.board.draw(frame.buffer_mut(), look, clock.now()))?;
+            }
+            None => screen.show(&twin.scene(player.pace(), KEYS, args.days), look)?,
+        }
         match screen.next(FRAME.saturating_sub(frame.elapsed()))? {
-            Input::Quit => break,
-            Input::Pause => paused = !paused,
-            Input::Faster => speed = (speed * 2.0).min(1e7),
-            Input::Slower => speed = (speed / 2.0).max(1.0),
+            Turn::Quit => break,
+            Turn::Key(key) => {
+                if player.press(key, clock.now()) == Wants::Quit {
+                    break;
+                }
+            }
             // However long the program was stopped, the site's time was too.
-            Input::Redraw => last = Instant::now(),
-            Input::Nothing => {}
+            Turn::Redraw => last = Instant::now(),
+            Turn::Nothing => {}
         }
     }
     Ok(())
+}
+
+/// How the demo is played.
+struct Player {
+    speed: f64,
+    paused: bool,
+    /// The dashboard, while it is in front.
+    board: Option<Seat>,
+}
+
+impl Player {
+    /// Takes a key: time is the demo's, everything else is the dashboard's while that is in front.
+    fn press(&mut self, key: Key, now: Uptime) -> Wants {
+        match (key, &mut self.board) {
+            (Key::Char(' '), _) => self.paused = !self.paused,
+            (Key::Char('+' | '='), _) | (Key::Right, None) => self.speed = (self.speed * 2.0).min(1e7),
+            (Key::Char('-'), _) | (Key::Left, None) => self.speed = (self.speed / 2.0).max(1.0),
+            (Key::Escape, Some(seat)) if seat.board.is_at_start() => self.board = None,
+            (key, Some(seat)) => return seat.board.press(key, now),
+            (Key::Tab | Key::Enter, None) => self.board = Some(Seat::new()),
+            (Key::Char('q' | 'Q') | Key::Escape | Key::Interrupt, None) => return Wants::Quit,
+            (_, None) => {}
+        }
+        Wants::Nothing
+    }
+
+    fn pace(&self) -> String {
+        if self.paused { "paused (space goes on)".to_owned() } else { pace(self.speed) }
+    }
+}
+
+/// The dashboard of the site's supervisor.
+struct Seat {
+    board: Board,
+    /// Records up to here were shown.
+    told: Uptime,
+    /// When the plan was asked for, in the site's time.
+    planned: Option<Uptime>,
+}
+
+impl Seat {
+    fn new() -> Self {
+        Self { board: Board::new(Rights::ReadOnly), told: Uptime::START, planned: None }
+    }
+
+    /// Tells the board how it is.
+    fn look(&mut self, twin: &Twin, now: Uptime) {
+        let Some(fleet) = twin.fleet() else {
+            let why = "the supervisor's node is off: agents go on by their own readings".to_owned();
+            self.board.hear(Heard::Lost(why), now);
+            return;
+        };
+        let wall = Timestamp::from_millis(twin.wall().unix_seconds().saturating_mul(1000));
+        // A supervisor that started again counts from its own beginning.
+        if fleet.now < self.told {
+            self.told = Uptime::START;
+        }
+        let at = |at: Uptime| wall.earlier(fleet.now.since(at));
+        let new = fleet.recent.iter().filter(|record| record.at > self.told);
+        let events =
+            new.map(|record| Entry { number: None, time: at(record.at), record: record.clone() }).collect();
+        self.told = fleet.now;
+        if self.planned.is_none_or(|planned| twin.now().since(planned) >= PLAN_STEP) {
+            self.planned = Some(twin.now());
+            self.board.hear(Heard::Forecast(twin.forecast()), now);
+        }
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listen: "demo".to_owned(),
+            fleet,
+        };
+        self.board.hear(Heard::Events(events), now);
+        self.board.hear(Heard::Status(Box::new(status), wall), now);
+    }
 }
 
 /// How fast time passes, and how to change that.
@@ -166,18 +255,4 @@ fn write_picture(twin: &Twin, days: f64, file: &Path) -> anyhow::Result<ExitCode
 pub(crate) fn svg_of(twin: &Twin, days: f64) -> io::Result<String> {
     let scene = twin.scene(pace(SPEED), KEYS, days);
     Ok(svg::svg(&picture(&scene, Look::default(), PICTURE.0, PICTURE.1)?))
-}
-
-/// What this terminal can show. An empty variable counts as none, as everywhere.
-fn look(args: &Args) -> Look {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let terminal = variable("TERM").unwrap_or_default();
-    let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
-    let unicode = locale.is_none_or(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
-    let plain = ["linux", "dumb"].contains(&terminal.as_str()) || terminal.starts_with("vt");
-    let monochrome = terminal == "dumb" || terminal.starts_with("vt");
-    Look {
-        ascii: args.ascii || plain || !unicode,
-        colour: !args.no_color && !monochrome && variable("NO_COLOR").is_none(),
-    }
 }

@@ -35,12 +35,14 @@ pub(super) struct Args {
 
 /// A moment, as a person says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
+pub(super) enum Since {
+    /// Then.
     At(Timestamp),
+    /// So long before now.
     Ago(Duration),
 }
 
-fn parse_since(text: &str) -> Result<Since, String> {
+pub(super) fn parse_since(text: &str) -> Result<Since, String> {
     if let Ok(at) = text.parse() {
         return Ok(Since::At(at));
     }

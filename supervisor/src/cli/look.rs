@@ -1,13 +1,12 @@
 //! How things look on a terminal: 80 columns, colour only where somebody sees it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::IsTerminal;
 
-use protocol::report::{ContainerState, Energy};
-use protocol::{Seconds, Stage};
+use protocol::Stage;
 
 use crate::core::Liveness;
-use crate::core::view::{ContainerView, NodeView};
+pub(super) use crate::tui::facts::{containers, energy};
 
 /// Nothing printed for people is wider.
 pub(super) const COLUMNS: usize = 80;
@@ -85,67 +84,6 @@ pub(super) fn wrap(text: &str, indent: usize) -> String {
     lines.iter().map(|line| format!("{:indent$}{line}", "")).collect::<Vec<_>>().join("\n")
 }
 
-/// The supply's energy in a few words; nothing is invented where nothing is known.
-pub(super) fn energy(energy: &Energy) -> String {
-    let mut words = Vec::new();
-    words.push(match energy.soc {
-        Some(band) => format!(
-            "SoC {:.0} % ({:.0} to {:.0})",
-            band.best.percent(),
-            band.low.percent(),
-            band.high.percent()
-        ),
-        None => "SoC unknown".to_owned(),
-    });
-    words.extend(energy.voltage.map(|voltage| voltage.to_string()));
-    words.extend(energy.current.map(|current| {
-        let direction = if current.amps() < 0.0 { "charging" } else { "drawing" };
-        format!("{direction} {}", current.abs())
-    }));
-    words.extend(energy.time_to_empty.map(|band| format!("empty in {} at the least", band.low)));
-    words.extend(energy.fault.map(|fault| format!("fault: {fault}")));
-    words.join(", ")
-}
-
-/// The containers by state: `3 run 2 capped 1 paused`.
-pub(super) fn containers(node: &NodeView) -> String {
-    let count = |wanted: fn(&ContainerState) -> bool| {
-        node.containers.iter().filter(|container| wanted(&container.state)).count()
-    };
-    let groups = [
-        (count(|state| matches!(state, ContainerState::Running)), "run"),
-        (count(|state| matches!(state, ContainerState::Capped(_))), "capped"),
-        (count(|state| matches!(state, ContainerState::Paused)), "paused"),
-        (count(|state| matches!(state, ContainerState::Stopped)), "stopped"),
-        (count(|state| matches!(state, ContainerState::Down)), "down"),
-    ];
-    let words: Vec<_> = groups
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    match (words.is_empty(), node.docker_up) {
-        (_, Some(false)) => "no docker".to_owned(),
-        (true, _) => "-".to_owned(),
-        (false, _) => words.join(" "),
-    }
-}
-
-/// One container in words.
-pub(super) fn container(view: &ContainerView) -> String {
-    let name = view.name.as_deref().unwrap_or("(not introduced yet)");
-    let class = view.class.map_or("", |class| class.name());
-    let mut text = format!("{} {class:10} ", Padded(&cut(name, 40), 40));
-    let _ = match view.state {
-        ContainerState::Running => write!(text, "running"),
-        ContainerState::Capped(cpus) => write!(text, "capped at {cpus}"),
-        ContainerState::Paused => write!(text, "paused by us"),
-        ContainerState::Stopped => write!(text, "stopped by us"),
-        ContainerState::Down => write!(text, "down, not by us"),
-    };
-    text
-}
-
 /// A text filled with spaces.
 pub(super) struct Padded<'a>(pub(super) &'a str, pub(super) usize);
 
@@ -153,11 +91,6 @@ impl fmt::Display for Padded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:width$}", self.0, width = self.1)
     }
-}
-
-/// `for 12 min`, or nothing.
-pub(super) fn age(age: Option<Seconds>) -> String {
-    age.map_or_else(String::new, |age| format!("{age} ago"))
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@
 
 mod answer;
 mod check;
+mod console;
+mod dashboard;
 pub(crate) mod demo;
 mod energy;
 mod enrolment;
 mod events;
 mod forecast;
+mod history;
 mod look;
+mod nodes;
 mod person;
 mod place;
 mod plan;
@@ -48,10 +52,16 @@ enum Command {
     Twin(twin::Args),
     /// Run the supervisor
     Serve(serve::Args),
+    /// Watch the fleet, and give orders, on a terminal or a serial line
+    Dashboard(dashboard::Args),
     /// Show the fleet
     Status(status::Args),
+    /// Show the nodes, one line each
+    Nodes(nodes::Args),
     /// Show what was seen and decided
     Events(events::Args),
+    /// Show readings of the past: plots, a picture, CSV, JSON
+    History(history::Args),
     /// Explain one node: its stage, its order, what would change them
     Why(why::Args),
     /// Have a node do no more than its critical work, until it is resumed
@@ -86,8 +96,11 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Twin(args)) => twin::run(&args),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Dashboard(args)) => dashboard::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Events(args)) => events::run(&args),
+        Some(Command::Nodes(args)) => nodes::run(&args),
+        Some(Command::History(args)) => history::run(&args),
         Some(Command::Why(args)) => why::run(&args),
         Some(Command::Drain(args)) => person::run(Verb::Drain, &args),
         Some(Command::Resume(args)) => person::run(Verb::Resume, &args),

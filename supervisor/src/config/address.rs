@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::file::{ConfigError, Prover, Span};
+use super::error::ConfigError;
+use super::file::Span;
+use super::prove::Prover;
 use super::{Keepalived, Places};
 use crate::core::AddressKind;
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,8 +10,11 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::address::{AddressTable, address};
+use super::error::ConfigError;
+use super::prove::Prover;
 use super::site::{SiteTable, site};
 use super::traffic::{BalancerTable, OrchestratorTable, balancer, orchestrator};
+use super::watch::{HistoryTable, history_rows_max};
 use super::{Config, Given, LISTEN_DEFAULT, Places};
 use crate::core::forecast::Chance;
 use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};
@@ -21,102 +23,6 @@ use crate::core::{AddressKind, Settings};
 /// A node that was switched off for less than a third of this renews by itself when it is back. Revoking does not wait
 /// for it.
 const CERTIFICATES_VALID_FOR: Duration = Duration::from_hours(365 * 24);
-
-/// Why the file cannot be gone by.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// It is no TOML, a key is not known, or a value is not of its kind.
-    #[error("{file}: {message}", file = file.display())]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// In the words of the reader, with line and key.
-        message: String,
-    },
-    /// A number is outside what makes sense.
-    #[error("{file}: {key} = {found}: must be {least} to {most}", file = file.display())]
-    Range {
-        /// The file.
-        file: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is written.
-        found: String,
-        /// The least that makes sense.
-        least: String,
-        /// The most.
-        most: String,
-    },
-    /// Two numbers contradict each other.
-    #[error("{file}: {key} = {found} contradicts {other}: {rule}", file = file.display())]
-    Contradiction {
-        /// The file.
-        file: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is written.
-        found: String,
-        /// The other key and its value.
-        other: String,
-        /// What must hold.
-        rule: &'static str,
-    },
-    /// Other hosts could reach the supervisor, and nothing protects the links.
-    #[error(
-        "{file}: listen = \"{address}\" is open to other hosts, and this supervisor has no certificates: run \
-         `heliostat init` here (or `heliostat join ADDRESS --token TOKEN`, if there is a cluster already), listen on \
-         127.0.0.1 only, or say plaintext = true if the network is yours alone",
-        file = file.display()
-    )]
-    Plaintext {
-        /// The file.
-        file: PathBuf,
-        /// The address.
-        address: SocketAddr,
-    },
-    /// A supply's site cannot be.
-    #[error("{file}, line {line}: supply.{key}: {why}", file = file.display())]
-    Site {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The key.
-        key: &'static str,
-        /// What is wrong, with what is written and what would be right.
-        why: String,
-    },
-    /// What is said of the balancer cannot be.
-    #[error("{file}: balancer.{key}: {why}", file = file.display())]
-    Balancer {
-        /// The file.
-        file: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is wrong, with what is written and what would be right.
-        why: String,
-    },
-    /// A value cannot be, or is missing.
-    #[error("{file}, line {line}: {key}: {why}", file = file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The key.
-        key: &'static str,
-        /// What is wrong, with what is written and what would be right.
-        why: String,
-    },
-    /// A supply is named twice.
-    #[error("{file}: [[supply]] name = \"{name}\" is there twice", file = file.display())]
-    Twice {
-        /// The file.
-        file: PathBuf,
-        /// The supply.
-        name: SupplyName,
-    },
-}
 
 /// The file as written.
 #[derive(Debug, Deserialize)]
@@ -137,6 +43,8 @@ struct File {
     enrolment: EnrolmentTable,
     #[serde(default)]
     journal: JournalTable,
+    #[serde(default)]
+    history: HistoryTable,
     #[serde(default)]
     plan: PlanTable,
     balancer: Option<BalancerTable>,
@@ -276,6 +184,7 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         socket: places.socket,
         keepalived,
         journal_rows_max: table.journal.rows_max,
+        history_rows_max: history_rows_max(&table.history, &prover)?,
         haproxy_socket,
         docker_socket,
         settings,
@@ -423,82 +332,4 @@ fn prove_stages_apart(plan: &PlanSettings, prove: &Prover<'_>) -> Result<(), Con
         ),
         "lead and turns together must fit between two stages",
     ))
-}
-
-/// Knows the file, for the errors.
-pub(super) struct Prover<'a> {
-    file: &'a Path,
-    text: &'a str,
-}
-
-impl Prover<'_> {
-    fn range(&self, key: &'static str, found: u32, range: &RangeInclusive<u32>) -> Result<(), ConfigError> {
-        if range.contains(&found) {
-            return Ok(());
-        }
-        Err(self.out_of_range(key, &found, range.start(), range.end()))
-    }
-
-    pub(super) fn span(
-        &self,
-        key: &'static str,
-        found: Duration,
-        range: &RangeInclusive<Duration>,
-    ) -> Result<(), ConfigError> {
-        if range.contains(&found) {
-            return Ok(());
-        }
-        let words = |span: Duration| protocol::Seconds::from(span).to_string();
-        Err(self.out_of_range(key, &words(found), &words(*range.start()), &words(*range.end())))
-    }
-
-    /// Points of state of charge: none, or up to ten.
-    fn points(&self, key: &'static str, found: f64) -> Result<(), ConfigError> {
-        if (0.0..=10.0).contains(&found) { Ok(()) } else { Err(self.out_of_range(key, &found, &0, &10)) }
-    }
-
-    /// What is wrong with the balancer's part.
-    pub(super) fn balancer(&self, key: &'static str, why: String) -> ConfigError {
-        ConfigError::Balancer { file: self.file.to_owned(), key, why }
-    }
-
-    /// What is wrong with a supply's site, at a place in the text.
-    pub(super) fn site(&self, key: &'static str, at: usize, why: String) -> ConfigError {
-        ConfigError::Site { file: self.file.to_owned(), line: self.line(at), key, why }
-    }
-
-    /// What is wrong with a value, at a place in the text.
-    pub(super) fn at(&self, key: &'static str, at: usize, why: String) -> ConfigError {
-        ConfigError::Value { file: self.file.to_owned(), line: self.line(at), key, why }
-    }
-
-    fn line(&self, at: usize) -> usize {
-        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
-    }
-
-    fn out_of_range(
-        &self,
-        key: &'static str,
-        found: &dyn ToString,
-        least: &dyn ToString,
-        most: &dyn ToString,
-    ) -> ConfigError {
-        ConfigError::Range {
-            file: self.file.to_owned(),
-            key,
-            found: found.to_string(),
-            least: least.to_string(),
-            most: most.to_string(),
-        }
-    }
-
-    fn contradiction(
-        &self,
-        key: &'static str,
-        found: String,
-        other: String,
-        rule: &'static str,
-    ) -> ConfigError {
-        ConfigError::Contradiction { file: self.file.to_owned(), key, found, other, rule }
-    }
 }

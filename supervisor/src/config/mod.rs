@@ -5,15 +5,18 @@
 //! both numbers. Data only: reading files is the command line's.
 
 mod address;
+mod error;
 mod file;
+mod prove;
 mod site;
 mod traffic;
+mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use file::ConfigError;
+pub use error::ConfigError;
 
 use crate::core::Settings;
 
@@ -22,6 +25,9 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:7464";
 
 /// The journal's file in the data folder.
 const JOURNAL_FILE: &str = "journal.db";
+
+/// The history's, beside it.
+const HISTORY_FILE: &str = "history.db";
 
 /// The operators' socket, when it lies in the data folder.
 const SOCKET_FILE: &str = "supervisor.sock";
@@ -43,6 +49,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The most records the journal keeps.
     pub journal_rows_max: u32,
+    /// The most rows the history keeps.
+    pub history_rows_max: u32,
     /// HAProxy's runtime socket, if it is driven.
     pub haproxy_socket: Option<PathBuf>,
     /// Docker's socket, if its Swarm is driven.
@@ -153,6 +161,11 @@ impl Config {
     /// Where the journal is.
     pub fn journal_path(&self) -> PathBuf {
         self.data.join(JOURNAL_FILE)
+    }
+
+    /// Where the history is.
+    pub fn history_path(&self) -> PathBuf {
+        self.data.join(HISTORY_FILE)
     }
 }
 

@@ -4,7 +4,9 @@ use protocol::{Charge, Power, Voltage};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{ConfigError, Prover, SupplyTable};
+use super::error::ConfigError;
+use super::file::SupplyTable;
+use super::prove::Prover;
 use crate::core::forecast::{Angle, Plane, Site};
 use crate::core::settings::SiteSettings;
 

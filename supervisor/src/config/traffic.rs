@@ -8,7 +8,9 @@ use std::time::Duration;
 use protocol::NodeName;
 use serde::Deserialize;
 
-use super::file::{ConfigError, Prover, Span};
+use super::error::ConfigError;
+use super::file::Span;
+use super::prove::Prover;
 use crate::core::balancer::seen::CheckTimes;
 use crate::core::balancer::{BackendSettings, BalancerSettings, Work};
 use crate::core::orchestrator::OrchestratorSettings;

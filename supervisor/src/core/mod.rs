@@ -26,6 +26,7 @@ pub mod budget;
 pub mod enrolment;
 pub mod event;
 pub mod forecast;
+pub mod history;
 pub mod journal;
 pub mod liveness;
 pub mod orchestrator;

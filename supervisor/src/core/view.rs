@@ -94,6 +94,9 @@ pub struct SupplyView {
     pub recovering: Option<NodeName>,
     /// How many nodes hang on it.
     pub nodes: u16,
+    /// The weight of its nodes at the balancer, of 100; `None` where no balancer is driven.
+    #[serde(default)]
+    pub weight: Option<u16>,
     /// The plan on energy, while there is one.
     #[serde(default)]
     pub plan: Option<PlanView>,
@@ -258,6 +261,7 @@ impl super::Supervisor {
             disagreement: estimate.and_then(|estimate| estimate.disagreement),
             recovering: waking.or(pace.recovering.map(|recovery| recovery.node)),
             nodes: u16::try_from(self.fleet.turns(&name).len()).unwrap_or(u16::MAX),
+            weight: self.balancer.as_ref().and_then(|balancer| balancer.weight(&name)),
             plan: self.budgets.aim(&name, now).map(|aim| aim.view(now)),
             today: self.budgets.get(&name).and_then(Budget::today),
             name,

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::clock::Timestamp;
 use super::enrolment::wish::{Reply, Wish};
+use super::history::{self, Course, HistoryReader, Step};
 use super::journal::{Entry, Query, Reader};
 use crate::core::FleetView;
 use crate::core::budget::view::{EnergyView, ForecastView};
@@ -69,6 +70,17 @@ pub enum Request {
         /// What.
         wish: Wish,
     },
+    /// Readings of the past.
+    History {
+        /// Not before.
+        since: Timestamp,
+        /// Rows of this length; without it, what suits the time asked for.
+        #[serde(default)]
+        step: Option<Step>,
+        /// Only series whose text begins with one of these; none: all.
+        #[serde(default)]
+        of: Vec<String>,
+    },
     /// A person's order.
     Person(Asked),
 }
@@ -115,6 +127,8 @@ pub enum Answer {
     Energy(Energies),
     /// To `Forecast`.
     Forecast(Forecasts),
+    /// To `History`.
+    History(Past),
     /// To `Enrolment`.
     Enrolment {
         /// [`SCHEMA`].
@@ -194,6 +208,24 @@ pub struct Forecasts {
     pub supplies: Vec<ForecastView>,
 }
 
+/// Readings of the past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// How long a stretch each point tells about.
+    pub step: Step,
+    /// The courses, by the names of their series.
+    pub series: Vec<Course>,
+}
+
+/// What is kept on disk, for who asks.
+#[derive(Debug, Clone)]
+pub(super) struct Shelf {
+    pub(super) journal: Reader,
+    pub(super) history: HistoryReader,
+}
+
 /// A question to the loop, which alone knows the fleet.
 pub(super) enum Question {
     /// How is it?
@@ -262,7 +294,7 @@ pub(super) async fn bind(path: &Path) -> Result<UnixListener, SocketError> {
 }
 
 /// Answers operators for as long as the loop does.
-pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>, journal: Reader) {
+pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>, shelf: Shelf) {
     let places = Arc::new(Semaphore::new(OPERATORS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -274,10 +306,10 @@ pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Questi
                 continue;
             }
         };
-        let (questions, journal) = (questions.clone(), journal.clone());
+        let (questions, shelf) = (questions.clone(), shelf.clone());
         tokio::spawn(async move {
             // An operator who left early is no news.
-            let _ = converse(connection, &questions, &journal).await;
+            let _ = converse(connection, &questions, &shelf).await;
             drop(place);
         });
     }
@@ -286,7 +318,7 @@ pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Questi
 async fn converse(
     connection: UnixStream,
     questions: &mpsc::Sender<Question>,
-    journal: &Reader,
+    shelf: &Shelf,
 ) -> io::Result<()> {
     let uid = connection.peer_cred().map_or(u32::MAX, |peer| peer.uid());
     let (read, mut write) = connection.into_split();
@@ -311,7 +343,7 @@ async fn converse(
                 say(&mut write, &answer).await?;
             }
             Ok(Request::Why { node }) => {
-                let answer = why(&node, questions, journal).await;
+                let answer = why(&node, questions, &shelf.journal).await;
                 say(&mut write, &answer).await?;
             }
             Ok(Request::Energy) => {
@@ -329,13 +361,17 @@ async fn converse(
                 let answer = |reply| Answer::Enrolment { schema: SCHEMA, reply };
                 say(&mut write, &reply.map_or_else(stopping, answer)).await?;
             }
+            Ok(Request::History { since, step, of }) => {
+                let answer = past(since, step, of, &shelf.history).await;
+                say(&mut write, &answer).await?;
+            }
             Ok(Request::Person(asked)) => {
                 let answer = person(asked, uid, questions).await;
                 say(&mut write, &answer).await?;
             }
             Ok(Request::Events { after, since, limit, follow }) => {
                 let query = Query { after, since, node: None, limit };
-                events(&mut write, query, follow, journal).await?;
+                events(&mut write, query, follow, &shelf.journal).await?;
             }
             Err(error) => {
                 let message = format!("this is no request: {error}");
@@ -409,6 +445,15 @@ async fn why(name: &str, questions: &mpsc::Sender<Question>, journal: &Reader) -
     // A journal that cannot be read must not hide why the node is as it is: the newest records are in memory, too.
     let events = journal.read(query).await.unwrap_or_default();
     Answer::Why(Why { schema: SCHEMA, supply: fleet.supply(&node.supply).cloned(), node, events })
+}
+
+async fn past(since: Timestamp, step: Option<Step>, of: Vec<String>, history: &HistoryReader) -> Answer {
+    let range = Timestamp::now().as_millis().saturating_sub(since.as_millis()).max(0).unsigned_abs();
+    let step = step.unwrap_or_else(|| Step::for_range(Duration::from_millis(range)));
+    match history.read(history::Query { since, step, of }).await {
+        Ok(series) => Answer::History(Past { schema: SCHEMA, step, series }),
+        Err(message) => Answer::Error { message },
+    }
 }
 
 async fn events(write: &mut OwnedWriteHalf, query: Query, follow: bool, journal: &Reader) -> io::Result<()> {

@@ -16,12 +16,14 @@ use super::enrolment::desk::{self, Desk, Opened};
 use super::enrolment::door::FromDoor;
 use super::enrolment::wish::Reply;
 use super::enrolment::{Folder, TrustError};
+use super::history::{History, SAMPLE_EVERY};
 use super::journal::{Journal, OpenError};
 use super::links::{self, FromLinks, Outbox};
 use super::notify;
-use super::operator::{self, Question, SocketError, Status};
+use super::operator::{self, Question, Shelf, SocketError, Status};
 use super::steering::Steering;
 use crate::config::{Config, Keepalived};
+use crate::core;
 use crate::core::person::{AskId, PersonAnswer, PersonEvent};
 use crate::core::{
     Action, AddressEvent, Event, JournalState, LinkEnd, LinkEvent, LinkId, Record, Supervisor, What,
@@ -60,6 +62,9 @@ pub enum RunError {
     /// The cluster's trust cannot be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The system has no threads left.
+    #[error("no thread for the history: {0}")]
+    Threads(std::io::Error),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
@@ -81,7 +86,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let (events, from_links) = mpsc::channel(EVENTS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let connections_max = config.settings.links_max + LINGERING_MAX;
-    let reader = journal.reader();
+    let history =
+        History::open(&config.history_path(), config.history_rows_max).map_err(RunError::Threads)?;
+    let shelf = Shelf { journal: journal.reader(), history: history.reader() };
     let (steering, steered) = Steering::start(config.haproxy_socket, config.docker_socket);
     let opened = desk::open(Folder::of(&config.data), config.certificates_valid_for, &config.peers)?;
     let (desk, guarded, ledger, rules) = Opened::apart(opened);
@@ -91,6 +98,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         core: Supervisor::resume(config.settings, kept).with_ledger(ledger, rules),
         outbox: Outbox::default(),
         journal,
+        history,
         steering,
         address: None,
         desk,
@@ -105,15 +113,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     world.happen(first);
     world.journal.sync();
     let accepting = tokio::spawn(links::accept(listener, connections_max, guarded, events));
-    let answering = tokio::spawn(operator::serve(socket, questions, reader));
+    let answering = tokio::spawn(operator::serve(socket, questions, shelf));
     tracing::info!("listening on {}, {protected}, operators on {}", world.listen, config.socket.display());
     notify::ready(&format!("listening on {}", world.listen));
-    let journal = world.turn(from_links, steered, asked, journal_states, address_events, signals).await;
+    let world = world.turn(from_links, steered, asked, journal_states, address_events, signals).await;
     notify::stopping();
     accepting.abort();
     answering.abort();
     remove_socket(&config.socket);
-    journal.close();
+    world.history.close();
+    world.journal.close();
     Ok(())
 }
 
@@ -149,6 +158,7 @@ struct World {
     core: Supervisor,
     outbox: Outbox,
     journal: Journal,
+    history: History,
     steering: Steering,
     address: Option<Address>,
     /// `None` while this supervisor belongs to no cluster.
@@ -177,9 +187,10 @@ impl World {
         mut journal_states: mpsc::UnboundedReceiver<JournalState>,
         mut address_events: mpsc::Receiver<AddressEvent>,
         mut signals: Signals,
-    ) -> Journal {
+    ) -> Self {
         let watchdog = notify::watchdog_interval();
         let mut clock = interval(CLOCK_INTERVAL);
+        let mut sample = interval(SAMPLE_EVERY);
         loop {
             // Every turn of the loop is a sign of life, and a quiet one ends in time to give the next.
             if watchdog.is_some() {
@@ -189,17 +200,24 @@ impl World {
             let wait = tick.chain(watchdog).min().unwrap_or_default();
             tokio::select! {
                 biased;
-                () = signals.any() => return self.journal,
+                () = signals.any() => return self,
                 Some(state) = journal_states.recv() => self.happen(Event::Journal(state)),
                 Some(event) = address_events.recv() => self.happen(Event::Address(event)),
                 Some(question) = asked.recv() => self.answer(question),
                 Some(event) = steered.recv() => self.happen(event),
                 heard = desk::hear(&mut self.desk) => self.on_door(heard),
                 Some((link, event, queue)) = from_links.recv() => self.on_link(link, event, queue),
+                _ = sample.tick() => self.sample(),
                 _ = clock.tick() => self.happen(Event::Clock(Timestamp::now().wall_clock())),
                 () = sleep_until(Instant::now() + wait) => self.happen(Event::Tick),
             }
         }
+    }
+
+    /// Takes readings for the history.
+    fn sample(&self) {
+        let view = self.core.view(self.clock.now());
+        self.history.add(Timestamp::now(), core::history::samples(&view));
     }
 
     /// Answers an operator's question; who asked may be gone.

@@ -95,6 +95,32 @@ impl Look {
         }
     }
 
+    /// What this terminal can show, as its environment says; an empty variable counts as none, as everywhere.
+    #[expect(clippy::disallowed_methods, reason = "what a terminal can show is in the environment")]
+    pub fn of_terminal(ascii: bool, no_color: bool) -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let terminal = variable("TERM").unwrap_or_default();
+        let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
+        let unicode =
+            locale.is_none_or(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
+        let plain = ["linux", "dumb"].contains(&terminal.as_str()) || terminal.starts_with("vt");
+        let monochrome = terminal == "dumb" || terminal.starts_with("vt");
+        Self {
+            ascii: ascii || plain || !unicode,
+            colour: !no_color && !monochrome && variable("NO_COLOR").is_none(),
+        }
+    }
+
+    /// The first and the last row of a screen.
+    pub fn bar_line(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// What must not be overlooked: it is also said in words.
+    pub fn alarm(self) -> Style {
+        self.tint(Color::Red).add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    }
+
     /// What the eye should find first.
     pub fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)

@@ -9,19 +9,26 @@ use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::Buffer;
 use ratatui::{Frame, Terminal};
 
+pub mod board;
+pub(crate) mod facts;
+mod keys;
 mod layout;
 mod look;
 mod nodes;
 pub mod scene;
 mod screen;
+pub mod serial;
+mod signals;
 mod strip;
 mod supply;
 pub mod svg;
 mod words;
 
+pub use keys::Key;
 pub use look::Look;
 pub use scene::Scene;
-pub use screen::{Input, Screen};
+pub use screen::{Screen, Turn};
+pub use signals::Signals;
 
 use layout::Areas;
 

@@ -14,6 +14,32 @@ pub(super) fn fit(text: &str, width: usize, look: Look) -> String {
     cut
 }
 
+/// Breaks a text at spaces into as many lines as it needs; a word longer than a line is broken.
+pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let (mut lines, mut line, mut filled) = (Vec::new(), String::new(), 0);
+    for word in text.split_whitespace() {
+        let mut length = word.chars().count();
+        if filled > 0 && filled + 1 + length > width {
+            lines.push(std::mem::take(&mut line));
+            filled = 0;
+        }
+        if filled > 0 {
+            line.push(' ');
+            filled += 1;
+        }
+        let mut rest = word.chars();
+        while length > width {
+            lines.push(rest.by_ref().take(width).collect());
+            length -= width;
+        }
+        line.extend(rest);
+        filled += length;
+    }
+    lines.push(line);
+    lines
+}
+
 /// Breaks a text at spaces into at most so many lines; the last one is cut.
 pub(super) fn wrap(text: &str, width: usize, lines_max: usize, look: Look) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -34,6 +60,17 @@ pub(super) fn wrap(text: &str, width: usize, lines_max: usize, look: Look) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_is_too_wide_and_no_character_is_lost() {
+        let text = "order 3.17: supply at 54.2 % (lower bound) averyveryverylongword < 61.0 %";
+        for width in 1..90 {
+            let lines = lines(text, width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{width}: {lines:?}");
+            let joined: String = lines.concat().chars().filter(|c| *c != ' ').collect();
+            assert_eq!(joined, text.replace(' ', ""), "{width}");
+        }
+    }
 
     #[test]
     fn a_cut_is_marked() {

@@ -7,6 +7,9 @@ use protocol::{SupervisorMessage, Uptime};
 use super::node::Life;
 use super::wire::ConnectionId;
 use super::{Happening, Twin};
+use crate::core::budget::view::ForecastView;
+use crate::core::forecast::WallClock;
+use crate::core::view::FleetView;
 use crate::core::{Action, Event, Liveness, Record, Supervisor, What};
 
 /// The supervisor is told what its node's clock shows this often.
@@ -47,6 +50,21 @@ impl Twin {
             looked: None,
         });
         self.tell_leader(Event::Tick);
+    }
+
+    /// The fleet as its supervisor sees it; `None` while none runs.
+    pub fn fleet(&self) -> Option<FleetView> {
+        self.leader.as_ref().map(|leader| leader.core.view(leader.uptime(self.now)))
+    }
+
+    /// What its supervisor plans; empty while none runs.
+    pub fn forecast(&self) -> Vec<ForecastView> {
+        self.leader.as_ref().map(|leader| leader.core.forecast(leader.uptime(self.now))).unwrap_or_default()
+    }
+
+    /// The time of day, as a supervisor with a clock knows it.
+    pub fn wall(&self) -> WallClock {
+        self.briefing.wall(self.now)
     }
 
     /// The supervisor is gone with its node.

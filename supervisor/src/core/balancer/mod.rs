@@ -150,6 +150,11 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
+    /// The weight of a supply's nodes, of 100; `None` while none was set.
+    pub(crate) fn weight(&self, supply: &SupplyName) -> Option<u16> {
+        self.weights.shown().get(supply).copied()
+    }
+
     pub(crate) fn new(settings: BalancerSettings) -> Self {
         Self {
             settings,

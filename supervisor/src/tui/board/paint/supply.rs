@@ -1,0 +1,201 @@
+//! The supplies: what the energy is, and how long it lasts.
+
+use protocol::{NodeName, Soc, Stage};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{Sheet, curve, split};
+use crate::core::view::{FleetView, SupplyView};
+use crate::tui::Look;
+use crate::tui::board::known::{Known, lowest, steps};
+
+/// Columns of the bar.
+const BAR: usize = 14;
+
+/// Rows for the supplies, of at most so many.
+pub(super) fn rows(fleet: &FleetView, most: u16) -> u16 {
+    u16::try_from(fleet.supplies.len() * 2).unwrap_or(u16::MAX).min(most.max(2))
+}
+
+/// Two rows a supply, or one where there are too many.
+pub(super) fn summary(sheet: &mut Sheet<'_>, area: Rect, fleet: &FleetView, known: &Known) {
+    if fleet.supplies.is_empty() {
+        sheet.text(area, 0, "No supply is known yet.", Style::new());
+    }
+    let two = fleet.supplies.len() * 2 <= usize::from(area.height);
+    let mut row = 0;
+    for supply in &fleet.supplies {
+        let line = state(supply, sheet.look);
+        sheet.put(area, row, &line);
+        row += 1;
+        if two {
+            let text = format!("  {}", next(supply, known));
+            let style = if supply.known { Style::new() } else { sheet.look.alarm() };
+            sheet.text(area, row, &text, style);
+            row += 1;
+        }
+    }
+}
+
+/// `garage 12.31 V 2.4 A out SoC 62 % (58..66) [####::..] empty in 14 h (11..17)`.
+fn state(supply: &SupplyView, look: Look) -> Line<'static> {
+    let mut spans = vec![Span::styled(format!("{} ", supply.name), look.strong())];
+    let Some(energy) = supply.energy else {
+        spans.push(Span::raw("nobody has measured it yet"));
+        return Line::from(spans);
+    };
+    spans.push(Span::raw(energy.voltage.map_or_else(|| "no voltage".to_owned(), |volts| volts.to_string())));
+    if let Some(current) = energy.current {
+        let way = if current.amps() < 0.0 { "in" } else { "out" };
+        spans.push(Span::raw(format!(" {:.1} A {way}", current.abs().amps())));
+    }
+    match energy.soc {
+        Some(soc) => {
+            let (low, best, high) = (soc.low.percent(), soc.best.percent(), soc.high.percent());
+            spans.push(Span::styled("  SoC ", look.faint()));
+            spans.push(Span::styled(format!("{best:.0} %"), look.battery().patch(look.strong())));
+            spans.push(Span::raw(format!(" ({low:.0}..{high:.0}) ")));
+            spans.push(Span::styled(bar(soc.low, soc.high, look), look.battery()));
+        }
+        None => spans.push(Span::raw("  SoC unknown")),
+    }
+    match (energy.time_to_empty, energy.current.is_some_and(|current| current.amps() < 0.0)) {
+        (_, true) => spans.push(Span::raw("  fills")),
+        (Some(time), false) => {
+            spans.push(Span::styled("  empty in ", look.faint()));
+            spans.push(Span::raw(time.best.to_string()));
+            spans.push(Span::styled(format!(" (at least {})", time.low), look.faint()));
+        }
+        (None, false) => {}
+    }
+    Line::from(spans)
+}
+
+/// What is sure, what may be, what is not there.
+fn bar(low: Soc, high: Soc, look: Look) -> String {
+    let cells = |soc: Soc| (soc.fraction() * BAR as f64).round().clamp(0.0, BAR as f64) as usize;
+    let (sure, maybe) = (cells(low), cells(high).max(cells(low)));
+    let empty = if look.ascii { "." } else { "·" };
+    format!(
+        "[{}{}{}]",
+        look.bar(1.0).repeat(sure),
+        look.band().repeat(maybe - sure),
+        empty.repeat(BAR - maybe)
+    )
+}
+
+/// What comes next, in a line.
+fn next(supply: &SupplyView, known: &Known) -> String {
+    if !supply.known {
+        let age = supply.age.map_or_else(String::new, |age| format!(", last known {age} ago"));
+        return format!("! not known{age}: nobody is ordered to spend more");
+    }
+    let Some(forecast) = known.forecast(&supply.name) else {
+        let source =
+            supply.source.as_ref().map_or_else(String::new, |source| format!("measured by {source}; "));
+        return format!("{source}no site in the config: no forecast, thresholds rule");
+    };
+    let sun = forecast.sunrise_in.map_or_else(String::new, |within| format!("sunrise in {within}; "));
+    let plan = supply.plan.as_ref().map_or_else(String::new, |plan| {
+        format!("{} chance to stay above {:.0} ({} wanted); ", plan.chance, plan.reserve, plan.wanted)
+    });
+    let step = steps(&forecast.course).into_iter().next();
+    let step = step.map_or_else(
+        || "no step planned for a day".to_owned(),
+        |(within, nodes)| format!("next in {within}: {}", step_words(&nodes)),
+    );
+    format!("{sun}{plan}{step}")
+}
+
+/// `pi9 to shed, pi10 to normal`.
+pub(super) fn step_words(nodes: &[(NodeName, Stage)]) -> String {
+    let words: Vec<_> = nodes.iter().map(|(node, stage)| format!("{node} to {stage}")).collect();
+    words.join(", ")
+}
+
+/// Everything about one supply.
+pub(super) fn page(
+    sheet: &mut Sheet<'_>,
+    area: Rect,
+    supply: &SupplyView,
+    fleet: &FleetView,
+    known: &Known,
+    scroll: u16,
+) {
+    let (head, rest) = split(area, 2);
+    let line = state(supply, sheet.look);
+    sheet.put(head, 0, &line);
+    let (chart, rest) = split(rest, if area.height >= 30 { 10 } else { 5 });
+    curve::curve(sheet, chart, supply, known);
+    sheet.facts(rest, &about(supply, fleet, known), scroll);
+}
+
+fn about(supply: &SupplyView, fleet: &FleetView, known: &Known) -> Vec<(String, String)> {
+    let mut facts: Vec<(String, String)> = Vec::new();
+    let mut say = |label: &str, words: String| facts.push((label.to_owned(), words));
+    let fault = supply.energy.and_then(|energy| energy.fault);
+    if !supply.known {
+        say("trouble", "its state is not known well enough: nobody is ordered to spend more".to_owned());
+    }
+    if let Some(fault) = fault {
+        say("sensor", format!("gives nothing that may be believed: {fault}"));
+    }
+    if let Some(apart) = &supply.disagreement {
+        let words = format!(
+            "{} says {}, {} says {} (lower bounds): the worse rules",
+            apart.worse, apart.worse_soc, apart.other, apart.other_soc
+        );
+        say("sensors", words);
+    }
+    let source = supply.source.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    let age = supply.age.map_or_else(String::new, |age| format!(", {age} ago"));
+    say("measured", format!("by {source}{age}; {}, {} nodes", supply.chemistry, supply.nodes));
+    if let Some(node) = &supply.recovering {
+        say("recovers", format!("{node} recovers or wakes now: the others wait"));
+    }
+    if let Some(plan) = &supply.plan {
+        let words = format!(
+            "level {} of {}: with everything on, {} chance to stay above {:.0} until the sun is back in {} ({} wanted); \
+             the sun brings about {:.0} within {}, everything takes {:.0}",
+            plan.level,
+            plan.levels,
+            plan.chance,
+            plan.reserve,
+            plan.sun_in,
+            plan.wanted,
+            plan.sun,
+            plan.within,
+            plan.load
+        );
+        say("plan", words);
+    }
+    if let Some(forecast) = known.forecast(&supply.name) {
+        say("forecast", format!("rests on {}", forecast.rests_on));
+        for sun in &forecast.sun {
+            let band = sun.energy;
+            say("", format!("within {}: {:.0} ({:.0} to {:.0})", sun.within, band.best, band.low, band.high));
+        }
+        if let Some((within, soc)) = lowest(&forecast.course) {
+            say("lowest", format!("{soc:.0} in {within}, lower bound, under a middling sky"));
+        }
+        for (number, (within, nodes)) in steps(&forecast.course).iter().enumerate() {
+            say(if number == 0 { "steps" } else { "" }, format!("in {within}: {}", step_words(nodes)));
+        }
+    }
+    if let Some(today) = &supply.today {
+        let words = format!(
+            "{:.0} from the panel, {:.0} into the battery, {:.0} out of it",
+            today.panel, today.charged, today.drawn
+        );
+        say("today", words);
+    }
+    let nodes: Vec<_> = fleet
+        .nodes
+        .iter()
+        .filter(|node| node.supply == supply.name)
+        .map(|node| node.name.to_string())
+        .collect();
+    say("nodes", nodes.join(", "));
+    facts
+}

@@ -1,0 +1,558 @@
+//! The board, as a person sees it and works with it.
+#![allow(clippy::disallowed_methods, reason = "a bench looks at the clock, and pictures are files")]
+
+use std::time::Instant;
+
+use protocol::report::{ContainerState, Energy, Host, SocBand, TimeBand};
+use protocol::{
+    Class, Cpus, Current, Generation, OrderId, OrderReason, Power, Reason, Seconds, Soc, Stage, Temperature,
+    Term, Voltage,
+};
+use ratatui::style::Color;
+
+use super::*;
+use crate::core::address::Sighting;
+use crate::core::budget::view::{ForecastView, HourView, PlanView, SunView};
+use crate::core::forecast::{Band, Chance};
+use crate::core::journal::{Record, What};
+use crate::core::person::{Accepted, ParkedBy, Refused};
+use crate::core::settings::Chemistry;
+use crate::core::view::{AddressView, ContainerView, NodeView, OrderView, Outlook, SCHEMA, SupplyView};
+use crate::core::{JournalState, Liveness};
+use crate::io::Timestamp;
+use crate::io::journal::Entry;
+use crate::io::operator::{Answer, Status};
+use crate::tui::{Look, svg};
+
+const ASCII: Look = Look { ascii: true, colour: false };
+/// 2026-11-22, 21:40 UTC.
+const NOW_MS: i64 = 1_795_383_600_000;
+
+fn now() -> Uptime {
+    Uptime::from_millis(3_600_000)
+}
+
+fn soc(percent: f64) -> SocBand {
+    let at = Soc::from_percent;
+    SocBand { low: at(percent - 4.0), best: at(percent), high: at(percent + 4.0) }
+}
+
+fn supply() -> SupplyView {
+    let hours = |hours: u32| Seconds(hours * 3600);
+    SupplyView {
+        name: "garage".parse().unwrap(),
+        chemistry: Chemistry::default(),
+        energy: Some(Energy {
+            voltage: Some(Voltage::from_volts(12.31)),
+            current: Some(Current::from_amps(2.4)),
+            soc: Some(soc(62.0)),
+            time_to_empty: Some(TimeBand { low: hours(11), best: hours(14), high: hours(17) }),
+            ..Energy::default()
+        }),
+        source: Some("pi1".parse().unwrap()),
+        age: Some(Seconds(1)),
+        known: true,
+        disagreement: None,
+        recovering: None,
+        nodes: 10,
+        weight: Some(100),
+        plan: Some(plan()),
+        today: None,
+    }
+}
+
+fn plan() -> PlanView {
+    let wh = protocol::Energy::from_watt_hours;
+    PlanView {
+        level: 7,
+        levels: 36,
+        chance: Chance::from_fraction(0.62),
+        wanted: Chance::from_fraction(0.9),
+        reserve: Soc::from_percent(48.0),
+        sun_in: Seconds(35_400),
+        sun: wh(900.0),
+        load: wh(2100.0),
+        within: Seconds(259_200),
+    }
+}
+
+fn forecast() -> ForecastView {
+    let hour = |hour: u32| HourView {
+        begins_in: Seconds(hour * 3600),
+        soc: Soc::from_percent(58.0 - f64::from(hour.min(9)) * 2.0 + f64::from(hour.saturating_sub(9)) * 3.0),
+        level: 7,
+        load: Power::from_watts(28.0),
+        sun: Power::ZERO,
+        saving: ((2..11).contains(&hour))
+            .then(|| ("pi9".parse().unwrap(), Stage::Drain))
+            .into_iter()
+            .collect(),
+    };
+    let wh = protocol::Energy::from_watt_hours;
+    let energy = Band { low: wh(100.0), best: wh(300.0), high: wh(420.0) };
+    ForecastView {
+        supply: "garage".parse().unwrap(),
+        rests_on: "errors measured on 40 days here".to_owned(),
+        sunrise_in: Some(Seconds(28_200)),
+        sun: vec![SunView { within: Seconds(86_400), energy }],
+        plan: Some(plan()),
+        course: (0..24).map(hour).collect(),
+    }
+}
+
+fn ordered() -> OrderReason {
+    OrderReason::SupplyLow {
+        soc: Soc::from_percent(58.0),
+        threshold: Soc::from_percent(61.0),
+        place: 4,
+        of: 10,
+    }
+}
+
+fn node(number: usize, liveness: Liveness, stage: Stage) -> NodeView {
+    let id = OrderId { term: Term(3), generation: Generation(17) };
+    let deferrable = match stage {
+        Stage::Normal => ContainerState::Running,
+        Stage::Throttle => ContainerState::Capped(Cpus::from_milli(250)),
+        Stage::Shed | Stage::Drain | Stage::Halt => ContainerState::Paused,
+    };
+    let container =
+        |name: &str, class, state| ContainerView { name: Some(name.to_owned()), class: Some(class), state };
+    let saves = stage > Stage::Normal;
+    let order =
+        OrderView { id: Some(id), stage, reason: ordered(), since: Seconds(1500), answer: Some(Ok(stage)) };
+    NodeView {
+        name: format!("pi{number}").parse().unwrap(),
+        supply: "garage".parse().unwrap(),
+        shed_order: number as u8,
+        place: (11 - number.min(10)) as u8,
+        of: 10,
+        master: number <= 3,
+        has_sensor: number == 1,
+        liveness,
+        silent: Some(Seconds(if liveness == Liveness::Alive { 1 } else { 754 })),
+        stage: Some(stage),
+        floor: Some(Stage::Normal),
+        reason: Some(if saves { Reason::Ordered { order: id, why: ordered() } } else { Reason::Clear }),
+        energy: None,
+        host: Some(Host {
+            cpu_permille: Some(123),
+            temperature: Some(Temperature::from_celsius(47.6)),
+            ..Host::default()
+        }),
+        fault: None,
+        docker_up: Some(true),
+        containers_total: 3,
+        containers: vec![
+            container("db.1.x7k", Class::Critical, ContainerState::Running),
+            container(&format!("web.{number}.q1"), Class::Standard, ContainerState::Running),
+            container("transcode", Class::Deferrable, deferrable),
+        ],
+        order: saves.then_some(order),
+        person: None,
+        parked_by: (liveness == Liveness::Parked).then_some(ParkedBy::Plan),
+        outlook: Outlook {
+            save_below: Some(Soc::from_percent(52.0)),
+            spend_above: Some(Soc::from_percent(63.0)),
+            needs_charging: true,
+        },
+    }
+}
+
+fn nodes() -> Vec<NodeView> {
+    use Liveness::{Alive, Late, Lost, NeverSeen, Parked};
+    let all = [
+        (Alive, Stage::Normal),
+        (Alive, Stage::Normal),
+        (Alive, Stage::Normal),
+        (Alive, Stage::Throttle),
+        (Alive, Stage::Throttle),
+        (Late, Stage::Normal),
+        (Alive, Stage::Shed),
+        (Lost, Stage::Normal),
+        (Parked, Stage::Halt),
+        (NeverSeen, Stage::Normal),
+    ];
+    (1..).zip(all).map(|(number, (liveness, stage))| node(number, liveness, stage)).collect()
+}
+
+fn status(nodes: Vec<NodeView>) -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 1,
+        listen: "192.168.7.1:7464".to_owned(),
+        fleet: FleetView {
+            schema: SCHEMA,
+            now: Uptime::from_millis(270_000_000),
+            term: Term(3),
+            leading: true,
+            standby: None,
+            address: Some(AddressView {
+                seen: Some(Sighting { held: true, keepalived_runs: true }),
+                offset: Some(0),
+            }),
+            plan: OrderId { term: Term(3), generation: Generation(17) },
+            journal: JournalState::Working,
+            supplies: vec![supply()],
+            nodes,
+            recent: Vec::new(),
+        },
+    }
+}
+
+fn event(minutes_ago: i64, node: &str, what: What) -> Entry {
+    let record = Record {
+        at: Uptime::START,
+        node: Some(node.parse().unwrap()),
+        supply: Some("garage".parse().unwrap()),
+        what,
+    };
+    Entry { number: Some(1), time: Timestamp::from_millis(NOW_MS - minutes_ago * 60_000), record }
+}
+
+fn events() -> Vec<Entry> {
+    let id = OrderId { term: Term(3), generation: Generation(17) };
+    let shed = Reason::Ordered { order: id, why: ordered() };
+    vec![
+        event(30, "pi9", What::Relieved { after: Seconds(12), timed_out: false }),
+        event(
+            25,
+            "pi7",
+            What::Ordered { id, from: Some(Stage::Throttle), to: Stage::Shed, reason: ordered() },
+        ),
+        event(
+            25,
+            "pi7",
+            What::Stage { from: Some(Stage::Throttle), to: Stage::Shed, floor: Stage::Normal, reason: shed },
+        ),
+        event(12, "pi8", What::Liveness { from: Liveness::Late, to: Liveness::Lost, silent: Seconds(42) }),
+    ]
+}
+
+/// A board over a site at night on which every kind of node is seen.
+fn night(rights: Rights) -> Board {
+    let mut board = Board::new(rights);
+    let name: SupplyName = "garage".parse().unwrap();
+    let point = |index: i64| CurvePoint {
+        millis: NOW_MS - (144 - index) * 300_000,
+        soc: (index > 2).then(|| soc(96.0 - index as f64 * 0.24)),
+    };
+    board.hear(Heard::Status(Box::new(status(nodes())), Timestamp::from_millis(NOW_MS)), now());
+    board.hear(Heard::Forecast(vec![forecast()]), now());
+    board.hear(Heard::Events(events()), now());
+    board.hear(Heard::Curve(name, (0..144).map(point).collect()), now());
+    board
+}
+
+fn buffer(board: &Board, look: Look, width: u16, height: u16) -> ratatui::buffer::Buffer {
+    let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, width, height));
+    board.draw(&mut buffer, look, now());
+    buffer
+}
+
+fn shot(board: &Board, look: Look, width: u16, height: u16) -> String {
+    crate::tui::tests::text(&buffer(board, look, width, height))
+}
+
+fn type_in(board: &mut Board, keys: &str) {
+    keys.chars().for_each(|key| drop(board.press(Key::Char(key), now())));
+}
+
+/// Chooses a node on the first page.
+fn choose(board: &mut Board, number: usize) {
+    board.press(Key::Home, now());
+    (1..number).for_each(|_| drop(board.press(Key::Down, now())));
+}
+
+#[test]
+fn at_80_by_24_the_overview_shows_everything() {
+    let shot = shot(&night(Rights::Operator), Look::default(), 80, 24);
+    insta::assert_snapshot!(shot);
+}
+
+#[test]
+fn a_large_terminal_shows_reasons_in_full_and_the_curve() {
+    insta::assert_snapshot!(shot(&night(Rights::Operator), Look::default(), 132, 43));
+}
+
+#[test]
+fn without_unicode_every_page_is_ascii() {
+    let mut board = night(Rights::Operator);
+    for keys in ["1", "2", "3", "4", "1?"] {
+        type_in(&mut board, keys);
+        let shot = shot(&board, ASCII, 80, 24);
+        assert!(shot.is_ascii(), "{shot}");
+    }
+    board.press(Key::Escape, now());
+    board.press(Key::Char('d'), now());
+    let shot = shot(&board, ASCII, 80, 24);
+    assert!(shot.is_ascii() && shot.contains("drain pi1?"), "{shot}");
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    let mut board = night(Rights::Operator);
+    board.hear(Heard::Lost("gone".to_owned()), now());
+    for page in ["1", "2", "3", "4"] {
+        type_in(&mut board, page);
+        let buffer = buffer(&board, Look { ascii: false, colour: false }, 100, 40);
+        assert!(buffer.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    }
+}
+
+#[test]
+fn parked_lost_late_and_unseen_are_told_apart_without_colour() {
+    let shot = shot(&night(Rights::Operator), ASCII, 132, 30);
+    let row =
+        |name: &str| shot.lines().find(|line| line.get(1..).is_some_and(|l| l.starts_with(name))).unwrap();
+    for (name, words) in [
+        ("pi6 ", "? late"),
+        ("pi8 ", "! LOST"),
+        ("pi9 ", "p parked"),
+        ("pi10 ", "- not seen"),
+        ("pi7 ", "S shed"),
+    ] {
+        assert!(row(name).contains(words), "{}", row(name));
+    }
+    assert!(row("pi9 ").contains("parked by the plan"), "{}", row("pi9 "));
+}
+
+#[test]
+fn a_window_that_is_too_small_is_told_so() {
+    insta::assert_snapshot!(shot(&night(Rights::Operator), Look::default(), 40, 12));
+}
+
+#[test]
+fn why_a_node_was_shed_is_on_its_page_with_numbers_and_what_would_change_it() {
+    let mut board = night(Rights::Operator);
+    choose(&mut board, 7);
+    board.press(Key::Enter, now());
+    insta::assert_snapshot!(shot(&board, Look::default(), 80, 30));
+}
+
+#[test]
+fn the_supply_page_says_what_comes_next() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "3");
+    let shot = shot(&board, Look::default(), 100, 43);
+    for words in ["pi9 to drain", "in 2 h", "lowest", "40 %", "level 7 of 36", "errors measured on 40 days"] {
+        assert!(shot.contains(words), "{words:?} is missing:\n{shot}");
+    }
+}
+
+#[test]
+fn services_say_where_they_run_and_do_not_count_who_does_not_answer() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "2");
+    let list = shot(&board, Look::default(), 100, 24);
+    // Of ten nodes one is lost, one parked and one never seen.
+    assert!(list.lines().any(|line| line.starts_with("db ") && line.contains("7/10")), "{list}");
+    board.press(Key::Enter, now());
+    let page = shot(&board, Look::default(), 100, 24);
+    assert!(page.contains("7 of 10 containers run") && page.contains("not known: the node"), "{page}");
+}
+
+#[test]
+fn old_data_says_that_it_is_old() {
+    let mut board = night(Rights::Operator);
+    assert!(!shot(&board, ASCII, 80, 24).contains("OLD"));
+    board.hear(Heard::Lost("no supervisor answers".to_owned()), now());
+    assert!(shot(&board, ASCII, 80, 24).contains("OLD: 0 s, asking again"));
+    let mut silent = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 80, 24));
+    let board = night(Rights::Operator);
+    board.draw(&mut silent, ASCII, now() + Duration::from_secs(75));
+    assert!(crate::tui::tests::text(&silent).contains("OLD: 75 s"));
+}
+
+#[test]
+fn an_order_is_asked_again_before_it_is_given_and_has_an_end() {
+    let mut board = night(Rights::Operator);
+    choose(&mut board, 4);
+    type_in(&mut board, "d");
+    let asked = shot(&board, ASCII, 80, 24);
+    assert!(asked.contains("drain pi4?") && asked.contains("for 2 h"), "{asked}");
+    board.press(Key::Right, now());
+    type_in(&mut board, "new fan");
+    let Wants::Ask(order) = board.press(Key::Enter, now()) else { panic!("nothing was asked") };
+    assert_eq!((order.node.as_str(), order.verb, order.left), ("pi4", Verb::Drain, Some(4 * 3600)));
+    assert_eq!((order.why.as_str(), order.force), ("new fan", false));
+    // Pressed twice is not given twice.
+    assert_eq!(board.press(Key::Enter, now()), Wants::Nothing);
+    let accepted =
+        Accepted { node: "pi4".parse().unwrap(), verb: Verb::Drain, standing: None, notes: Vec::new() };
+    board.hear(Heard::Answer(Box::new(Answer::Accepted(accepted))), now());
+    assert!(shot(&board, ASCII, 80, 24).contains("It will be done"));
+}
+
+#[test]
+fn an_order_that_nobody_confirms_is_not_given() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "p");
+    board.tick(now() + Duration::from_secs(30));
+    assert!(shot(&board, ASCII, 80, 24).contains("park pi1?"));
+    board.tick(now() + Duration::from_secs(61));
+    assert_eq!(board.press(Key::Enter, now() + Duration::from_secs(61)), Wants::Nothing);
+    assert_eq!(board.page, Page::Node("pi1".parse().unwrap()), "Enter went to the page");
+}
+
+#[test]
+fn a_refusal_is_told_in_words() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "p");
+    board.press(Key::Enter, now());
+    board.hear(Heard::Answer(Box::new(Answer::Refused(Refused::LastMaster))), now());
+    let shot = shot(&board, ASCII, 80, 24);
+    assert!(shot.contains("Not done.") && shot.contains("every other master is lost"), "{shot}");
+}
+
+#[test]
+fn a_read_only_board_gives_no_orders() {
+    let mut board = night(Rights::ReadOnly);
+    for key in ["d", "r", "p", "w"] {
+        type_in(&mut board, key);
+        assert_eq!(board.press(Key::Enter, now()), Wants::Nothing);
+    }
+    type_in(&mut board, "1d");
+    assert!(shot(&board, ASCII, 80, 24).contains("only shows"));
+}
+
+#[test]
+fn a_pin_stands_before_an_order() {
+    let mut board = night(Rights::Pin(Lock::new("4711").unwrap()));
+    type_in(&mut board, "d4712");
+    assert!(!shot(&board, ASCII, 80, 24).contains("4712"), "a PIN is not shown");
+    assert_eq!(board.press(Key::Enter, now()), Wants::Nothing);
+    assert!(shot(&board, ASCII, 80, 24).contains("Wrong PIN"));
+    board.press(Key::Escape, now());
+    type_in(&mut board, "d4711");
+    board.press(Key::Enter, now());
+    assert!(matches!(board.press(Key::Enter, now()), Wants::Ask(_)));
+}
+
+#[test]
+fn every_page_works_at_every_size_with_any_keys() {
+    use Key::{Backspace, Char, Down, End, Enter, Escape, Home, Left, PageDown, PageUp, Right, Tab, Up};
+    let keys = [
+        Enter,
+        Down,
+        PageDown,
+        End,
+        Up,
+        Tab,
+        Enter,
+        Down,
+        Tab,
+        End,
+        PageUp,
+        Tab,
+        Home,
+        Char('?'),
+        Escape,
+        Char('1'),
+        Right,
+        Char('d'),
+        Char('x'),
+        Backspace,
+        Tab,
+        Left,
+        Escape,
+        Char('3'),
+        Char('3'),
+        Char('4'),
+        End,
+        Char('2'),
+        Enter,
+    ];
+    for (width, height) in [(0, 0), (1, 1), (40, 12), (60, 16), (80, 24), (132, 43), (300, 90)] {
+        let mut board = night(Rights::Operator);
+        for key in keys {
+            board.press(key, now());
+            let drawn = buffer(&board, Look::default(), width, height);
+            assert_eq!(drawn.content.len(), usize::from(width) * usize::from(height));
+        }
+    }
+}
+
+#[test]
+fn an_empty_fleet_and_no_supervisor_are_told_in_words() {
+    let mut board = Board::new(Rights::Operator);
+    assert!(shot(&board, ASCII, 80, 24).contains("Asking the supervisor"));
+    board.hear(Heard::Lost("nobody listens".to_owned()), now());
+    assert!(shot(&board, ASCII, 80, 24).contains("No supervisor yet: nobody listens"));
+    board.hear(Heard::Status(Box::new(status(Vec::new())), Timestamp::from_millis(NOW_MS)), now());
+    assert!(shot(&board, ASCII, 80, 24).contains("No node has called yet"));
+    type_in(&mut board, "d");
+    assert_eq!(board.press(Key::Enter, now()), Wants::Nothing);
+}
+
+/// What was kept may not grow with time: a week of seconds, in which everything changes.
+#[test]
+fn after_a_week_the_board_holds_no_more_than_after_a_day() {
+    let mut board = Board::new(Rights::Operator);
+    let small = status(nodes().into_iter().take(2).collect());
+    for second in 0..7 * 86_400_i64 {
+        if second % 60 == 0 {
+            let at = Timestamp::from_millis(NOW_MS + second * 1000);
+            board.hear(Heard::Status(Box::new(small.clone()), at), now());
+            board.hear(Heard::Events(events()), now());
+        }
+    }
+    let name: SupplyName = "garage".parse().unwrap();
+    assert_eq!(board.known.events.len(), known::EVENTS_MAX);
+    assert_eq!(board.known.curve(&name).count(), 288, "a day of points, five minutes each");
+}
+
+/// Two hundred nodes beside ten, in one run: what is drawn depends on the screen, not on the fleet. The absolute bound
+/// is wide, for machines that are busy with something else.
+#[test]
+fn two_hundred_nodes_are_redrawn_in_less_than_50_ms() {
+    let many: Vec<NodeView> = (1..=200).map(|number| node(number, Liveness::Alive, Stage::Shed)).collect();
+    let time = |nodes: Vec<NodeView>| {
+        let mut board = night(Rights::Operator);
+        board.hear(Heard::Status(Box::new(status(nodes)), Timestamp::from_millis(NOW_MS)), now());
+        let run = |page: &str, board: &mut Board| {
+            type_in(board, page);
+            let begun = Instant::now();
+            drop(buffer(board, Look::default(), 132, 43));
+            begun.elapsed()
+        };
+        let best = |page| (0..20).map(|_| run(page, &mut board)).min().unwrap_or_default();
+        ["1", "2", "3", "4"].map(best).into_iter().max().unwrap_or_default()
+    };
+    let (ten, two_hundred) = (time(nodes()), time(many));
+    println!("redraw: 10 nodes {ten:?}, 200 nodes {two_hundred:?}");
+    assert!(two_hundred < Duration::from_millis(50), "{two_hundred:?}, 10 nodes {ten:?}");
+}
+
+/// The documents' pictures, made anew with `UPDATE_PICTURES=1`.
+#[test]
+fn the_pictures_in_the_documents_are_true() {
+    let mut board = night(Rights::Operator);
+    picture("dashboard", &board, 110, 34);
+    choose(&mut board, 7);
+    board.press(Key::Enter, now());
+    picture("dashboard-node", &board, 100, 30);
+    type_in(&mut board, "3");
+    picture("dashboard-supply", &board, 100, 34);
+    type_in(&mut board, "2");
+    picture("dashboard-services", &board, 100, 16);
+    type_in(&mut board, "1");
+    choose(&mut board, 4);
+    type_in(&mut board, "d");
+    picture("dashboard-order", &board, 100, 24);
+}
+
+fn picture(name: &str, board: &Board, width: u16, height: u16) {
+    let file =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/img").join(format!("{name}.svg"));
+    let drawn = svg::svg(&buffer(board, Look::default(), width, height));
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
+        std::fs::write(&file, &drawn).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        kept == drawn,
+        "{} is not what the board looks like now: UPDATE_PICTURES=1 makes it anew",
+        file.display()
+    );
+}
