@@ -7,7 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod erp;
+mod fleet;
 mod harness;
+mod losses;
 mod nights;
 mod restarts;
-mod traffic;
+mod three_masters;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tests::lab::{Host, Lab, Part};
 use tests::require;
 
-use crate::nights::{REPLICAS, fleet};
+use crate::fleet::{REPLICAS, fleet};
 
 /// All must be as wanted again within this.
 const BOUND: Duration = Duration::from_secs(10);

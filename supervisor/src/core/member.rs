@@ -61,9 +61,7 @@ impl Supervisor {
             stage,
             leaving: stage >= Stage::Drain || self.reliefs.is_asked(&node.name),
             soc: estimate.filter(|estimate| estimate.known).and_then(|estimate| estimate.soc_low()),
-            running: named(node, |state| {
-                matches!(state, ContainerState::Running | ContainerState::Capped(_))
-            }),
+            running: running(node),
             resting: named(node, |state| matches!(state, ContainerState::Paused | ContainerState::Stopped)),
         }
     }
@@ -83,6 +81,11 @@ impl Supervisor {
         let address: std::net::SocketAddr = peer.parse().ok()?;
         Some(address.ip()).filter(|ip| !ip.is_loopback())
     }
+}
+
+/// The names of the containers that run on a node, as it said last.
+pub(super) fn running(node: &Node) -> Vec<String> {
+    named(node, |state| matches!(state, ContainerState::Running | ContainerState::Capped(_)))
 }
 
 /// The names of a node's containers that are in such a state.

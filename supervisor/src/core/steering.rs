@@ -7,8 +7,10 @@ use protocol::{NodeName, Stage, Uptime};
 
 use super::Supervisor;
 use super::action::Action;
-use super::balancer::{self, Balancer, HostSeen};
+use super::balancer::{self, Balancer, HostSeen, Work};
+use super::fleet::Node;
 use super::journal::{Record, What};
+use super::member;
 use super::notes::of_node;
 use super::orchestrator::{self, Orchestrator};
 use super::planner::{Change, Step};
@@ -148,9 +150,14 @@ impl Supervisor {
     /// Hears who doubts a host, asks its agent, and judges.
     fn hear_witnesses(&mut self, now: Uptime, actions: &mut Vec<Action>) {
         let Self { witnesses, balancer, orchestrator, fleet, .. } = self;
-        let said = |node: &NodeName| {
-            let seen = balancer.as_ref().and_then(|balancer| balancer.sees(node));
-            let down = orchestrator.as_ref().is_some_and(|orchestrator| orchestrator.is_down(node));
+        let said = |node: &Node| {
+            let runs = |work: &Work| {
+                member::running(node).iter().any(|container| work.covers(container))
+                    || matches!(work, Work::Service(service)
+                        if orchestrator.as_ref().is_some_and(|swarm| swarm.runs(service, &node.name)))
+            };
+            let seen = balancer.as_ref().and_then(|balancer| balancer.sees(&node.name, runs));
+            let down = orchestrator.as_ref().is_some_and(|orchestrator| orchestrator.is_down(&node.name));
             let sure = Testimony { balancer: seen == Some(HostSeen::Silent), orchestrator: down };
             let doubt = down || matches!(seen, Some(HostSeen::Silent | HostSeen::Doubtful));
             Said { doubt, sure }

@@ -20,9 +20,12 @@ use super::liveness::Liveness;
 /// A living agent answers a question within this, also on a busy board.
 const ANSWER: Duration = Duration::from_millis(500);
 /// An agent is not asked more often than this.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A node that was found is not lost again sooner: what others saw of it may be older than its word.
 const FOUND_HOLD: Duration = Duration::from_secs(3);
+/// One that was found within this long gets so many times as long to answer: links that were cut catch up late, and work that
+/// was just given back keeps a board busy.
+const RETURNED: (Duration, u32) = (Duration::from_mins(1), 4);
 /// A link that broke is made again within this by an agent that lives.
 const CALLS_AGAIN: Duration = Duration::from_secs(2);
 
@@ -63,6 +66,14 @@ struct Case {
     found: Option<Uptime>,
 }
 
+impl Case {
+    /// How long the agent has for its answer.
+    fn patience(&self, now: Uptime) -> Duration {
+        let (recent, times) = RETURNED;
+        if self.found.is_some_and(|found| now.since(found) < recent) { ANSWER * times } else { ANSWER }
+    }
+}
+
 /// A node is lost, or is not any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -82,7 +93,8 @@ impl Witnesses {
 
     /// When an agent that was asked has had its time.
     pub(crate) fn next_wake(&self, now: Uptime) -> Option<Uptime> {
-        self.0.values().filter_map(|case| case.asked).map(|asked| asked + ANSWER).filter(|at| *at > now).min()
+        let due = |case: &Case| case.asked.map(|asked| asked + case.patience(now));
+        self.0.values().filter_map(due).filter(|at| *at > now).min()
     }
 
     /// Hears every witness. Returns the links to ask for a full report on, and what is news.
@@ -90,14 +102,15 @@ impl Witnesses {
         &mut self,
         now: Uptime,
         fleet: &Fleet,
-        said: impl Fn(&NodeName) -> Said,
+        said: impl Fn(&Node) -> Said,
     ) -> (Vec<LinkId>, Vec<Verdict>) {
         let (mut ask, mut verdicts) = (Vec::new(), Vec::new());
         for node in fleet.nodes() {
-            let said = said(&node.name);
+            let said = said(node);
             let case = self.0.entry(node.name.clone()).or_default();
             if let Some(asked) = case.asked
-                && (node.presence.heard_at() > asked || (now.since(asked) >= ASK_AGAIN && !said.doubt))
+                && now.since(asked) >= ASK_AGAIN
+                && (node.presence.heard_at() > asked || !said.doubt)
             {
                 case.asked = None;
             }
@@ -128,15 +141,15 @@ impl Witnesses {
 
 /// Whether a node's agent does not answer. One that said goodbye, or never called, is not missed.
 fn is_silent(node: &Node, case: &Case, now: Uptime) -> bool {
-    let unanswered =
-        case.asked.is_some_and(|asked| node.presence.heard_at() <= asked && now.since(asked) >= ANSWER);
+    let heard = node.presence.heard_at();
+    let unanswered = case.asked.is_some_and(|asked| heard <= asked && now.since(asked) >= case.patience(now));
     match node.liveness() {
         Liveness::NeverSeen | Liveness::Parked | Liveness::Leaving => false,
         Liveness::Lost => true,
         Liveness::Alive | Liveness::Late => {
             let cut = node.link.is_none() && node.presence.silent(now) >= CALLS_AGAIN;
             // Once lost, it is so until it is heard again.
-            unanswered || cut || case.lost.is_some_and(|lost| node.presence.heard_at() <= lost)
+            unanswered || cut || case.lost.is_some_and(|lost| heard <= lost)
         }
     }
 }

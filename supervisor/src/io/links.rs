@@ -14,6 +14,7 @@ use protocol::frame::{MESSAGE_BYTES_MAX, stream::FRAME_BYTES_MAX};
 use protocol::message::{AgentMessage, Refusal, SupervisorMessage};
 use protocol::trust::{Clock, WallTime, Who};
 use protocol::version::refusal_of_first;
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -30,6 +31,9 @@ const QUEUE_MAX: usize = 64;
 
 /// A write that takes longer than this means that the agent does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What was written must be acknowledged by the agent's kernel within this.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(6);
 
 /// After a refusal so much more is read and thrown away, so that the refusal arrives before the reset.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
@@ -86,8 +90,8 @@ pub(super) async fn accept(
         number += 1;
         let (link, events, guarded) = (LinkId(number), events.clone(), guarded.clone());
         tokio::spawn(async move {
-            // Orders are small and urgent; a failure here costs latency, nothing else.
-            let _ = connection.set_nodelay(true);
+            // A failure here costs time, nothing else.
+            let _ = watch_for_death(&connection);
             match guarded {
                 None => serve(connection, Caller::in_clear(peer), link, &events).await,
                 Some(guarded) => through_the_door(connection, peer, link, &guarded, &events).await,
@@ -95,6 +99,15 @@ pub(super) async fn accept(
             drop(place);
         });
     }
+}
+
+/// Orders are small and urgent; and a host that is gone is noticed by the kernel, so that its agent's next call finds nobody
+/// still talking to the last one.
+fn watch_for_death(connection: &TcpStream) -> std::io::Result<()> {
+    connection.set_nodelay(true)?;
+    let unacknowledged = u32::try_from(UNACKNOWLEDGED_MAX.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(connection, unacknowledged)?;
+    Ok(())
 }
 
 /// One connection, by what its handshake shows it to be.

@@ -19,6 +19,8 @@ use super::supply::{CAPACITY_AMP_HOURS, RESISTANCE_OHMS};
 pub const SUPERVISOR_PORT: u16 = 7464;
 /// Where services publish themselves on their hosts.
 pub const WEB_PORT: u16 = 8080;
+/// Where agents answer balancers.
+pub const AGENT_PORT: u16 = 7465;
 /// Where the balancers take visitors.
 pub const VISITORS_PORT: u16 = 80;
 
@@ -112,9 +114,14 @@ pub fn steering(host: &Host) -> String {
     let folder = host.folder().display();
     format!(
         "[balancer]\nsocket = \"{folder}/haproxy.sock\"\ndrain_max = \"5 s\"\n\
-         [[balancer.backend]]\nname = \"web\"\nservice = \"web\"\nport = {WEB_PORT}\n\n\
+         [[balancer.backend]]\nname = \"web\"\nservice = \"web\"\nport = {WEB_PORT}\nagent_port = {AGENT_PORT}\n\n\
          [orchestrator]\nkind = \"swarm\"\nsocket = \"{folder}/docker.sock\"\n\n"
     )
+}
+
+/// The table for an agent's config that lets it answer balancers.
+pub fn agent_check() -> String {
+    format!("[agent_check]\nlisten = \"0.0.0.0:{AGENT_PORT}\"\ngrace = \"3 s\"\n")
 }
 
 /// The table for a supervisor's config that makes it one of several: whoever holds the address leads.
@@ -144,8 +151,13 @@ impl Watchfulness {
             Self::Defaults => {
                 "  timeout connect 5s\n  timeout client 50s\n  timeout server 50s\n  option redispatch\n"
             }
-            Self::Tuned | Self::Driven => {
+            Self::Tuned => {
                 "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  timeout check 300ms\n  option redispatch 1\n  retries 3\n"
+            }
+            // As in `deploy/haproxy.cfg`: what may be repeated is, when a host that stands still does not answer.
+            Self::Driven => {
+                "  timeout connect 500ms\n  timeout client 5s\n  timeout server 2s\n  timeout check 300ms\n  option redispatch 1\n  retries 3\n  \
+                 retry-on conn-failure empty-response response-timeout\n"
             }
         }
     }

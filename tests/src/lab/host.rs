@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use protocol::Soc;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::keeper;
@@ -202,6 +203,11 @@ impl Host {
         }
     }
 
+    /// Puts it onto the other side of a split network, or back: it meets those only that are there as well.
+    pub fn set_apart(&self, apart: bool) {
+        self.switch.set_apart(self.name(), apart);
+    }
+
     fn freeze(&self, frozen: bool) {
         let v1 = PathBuf::from(format!("/sys/fs/cgroup/freezer{}/freezer.state", self.group));
         let v2 = PathBuf::from(format!("/sys/fs/cgroup{}/cgroup.freeze", self.group));
@@ -342,9 +348,18 @@ impl Host {
 
     /// A node's stage as this master's supervisor knows it.
     pub fn stage_of(&self, node: &str) -> Option<String> {
-        let fleet = self.fleet()?;
-        let nodes = fleet.pointer("/fleet/nodes").or_else(|| fleet.pointer("/nodes"))?.as_array()?;
-        nodes.iter().find(|known| known["name"] == node)?["stage"].as_str().map(str::to_owned)
+        stage_in(&self.fleet()?, node)
+    }
+
+    /// Has the agent of a host that is off begin anew, with this state of charge ([`vouch`](super::vouch)).
+    ///
+    /// # Panics
+    /// When it never had a config.
+    pub(super) fn believe(&self, soc: Soc) {
+        let config = self.folder.join(Part::Agent.config_file());
+        let text = std::fs::read_to_string(&config).expect("the agent's config");
+        let _ = std::fs::remove_file(self.folder.join("agent.state"));
+        super::config::vouch(self, &text, soc);
     }
 
     /// Runs `docker ARGS` on its engine and gives its output, trimmed.
@@ -364,6 +379,12 @@ impl Host {
         let mut command = Command::new(require::find_program("docker").ok_or("no docker client")?);
         output(command.arg("-H").arg(format!("unix://{}", self.socket().display())).args(args))
     }
+}
+
+/// A node's stage, in what a supervisor knows of the fleet.
+pub(super) fn stage_in(fleet: &serde_json::Value, node: &str) -> Option<String> {
+    let nodes = fleet.pointer("/fleet/nodes").or_else(|| fleet.pointer("/nodes"))?.as_array()?;
+    nodes.iter().find(|known| known["name"] == node)?["stage"].as_str().map(str::to_owned)
 }
 
 /// What a program printed, trimmed; what it complained about is the error.

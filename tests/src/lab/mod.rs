@@ -52,8 +52,9 @@ use protocol::Soc;
 
 pub use client::{Client, Failure, Fate, PATIENCE, Replica, Tally};
 pub use config::{
-    SUPERVISOR_PORT, VISITORS_PORT, WEB_PORT, Watchfulness, agent as agent_config, haproxy as haproxy_config,
-    keepalived as keepalived_config, seat, steering, supervisor as supervisor_config, vouch,
+    AGENT_PORT, SUPERVISOR_PORT, VISITORS_PORT, WEB_PORT, Watchfulness, agent as agent_config, agent_check,
+    haproxy as haproxy_config, keepalived as keepalived_config, seat, steering,
+    supervisor as supervisor_config, vouch,
 };
 pub use host::{Cut, Host};
 pub use image::{Image, POSTGRES, WEB};
@@ -222,30 +223,19 @@ impl Lab {
 
     /// Writes every host's agent config and starts the agents.
     pub fn start_agents(&self) {
-        self.start_agents_as(|text| text);
+        self.start_agents_as("", |text| text);
     }
 
     /// As [`Self::start_agents`], with hosts that stay up when their agents halt.
     pub fn start_agents_that_stay_up(&self) {
-        self.start_agents_as(|text| text.replace("power_off = \"systemd\"", "power_off = \"none\""));
+        self.start_agents_as("", |text| text.replace("power_off = \"systemd\"", "power_off = \"none\""));
     }
 
-    /// As [`Self::start_agents`], with more TOML (whole tables) for each host's config.
-    pub fn start_agents_with(&self, more: impl Fn(&Host) -> String + Sync) {
+    /// Starts the agents with what becomes of the usual config of each. `more` is TOML for its end: whole tables.
+    pub fn start_agents_as(&self, more: &str, change: impl Fn(String) -> String + Sync) {
         let masters = self.masters();
         self.everywhere(|host| {
-            let text = config::agent(host, &masters, &more(host));
-            config::vouch(host, &text, self.supply(&host.plan().supply).soc());
-            host.configure(Part::Agent, &text);
-            host.start(Part::Agent);
-        });
-    }
-
-    /// Starts the agents with what becomes of the usual config of each.
-    pub fn start_agents_as(&self, change: impl Fn(String) -> String + Sync) {
-        let masters = self.masters();
-        self.everywhere(|host| {
-            let text = change(config::agent(host, &masters, ""));
+            let text = change(config::agent(host, &masters, more));
             config::vouch(host, &text, self.supply(&host.plan().supply).soc());
             host.configure(Part::Agent, &text);
             host.start(Part::Agent);
@@ -300,7 +290,7 @@ impl Lab {
             });
             host.start(Part::Keepalived);
         }
-        self.start_agents();
+        self.start_agents_as(&config::agent_check(), |text| text);
     }
 
     /// The hosts that have the address on their card: one, or in a split network two.

@@ -66,7 +66,9 @@ impl Switch {
             place.pid(),
             "link set lo up\n\
              link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
-             link set br0 up\n",
+             link set br0 up\n\
+             link add br1 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
+             link set br1 up\n",
         );
         // Bridged frames are no business of iptables; the setting is missing where the kernel cannot do that anyway.
         let _ = Command::new("nsenter")
@@ -108,6 +110,12 @@ impl Switch {
     /// Takes the cable away altogether. A dead namespace is cleared late, and its cable's name would still be taken.
     pub(super) fn unplug(&self, name: &str) {
         try_ip(self.place.pid(), &format!("link del v-{name}\n"));
+    }
+
+    /// Plugs a cable into the other switch, which nobody is on while all is whole, or back.
+    pub(super) fn set_apart(&self, name: &str, apart: bool) {
+        let bridge = if apart { "br1" } else { "br0" };
+        ip(self.place.pid(), &format!("link set v-{name} master {bridge}\n"));
     }
 
     /// Pulls a cable, or puts it back.

@@ -2,16 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::Soc;
+
 use super::Lab;
 use super::client::{Client, Tally};
 use super::config::WEB_PORT;
-use super::host::Host;
+use super::host::{Host, stage_in};
+use super::swarm::NodeLine;
 use crate::wait;
 
 /// A fleet that is not well after this long does not become so by itself.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Requests a second of [`Lab::visitors`].
 pub const RATE: u32 = 100;
+/// An empty battery is charged within this.
+const CHARGE: Duration = Duration::from_secs(5);
 /// Visitors are watched for so long after an event: what hangs has ended by then.
 const AFTER: Duration = Duration::from_secs(6);
 /// So many requests in a row must be answered, by every replica, for visitors to call it well.
@@ -47,7 +52,27 @@ impl Lab {
         begun.elapsed()
     }
 
-    /// Waits until every host is ready in Swarm, this many replicas answer, and visitors of the address are served by each of
+    /// Brings all back to what it was at first: every host is on, every battery at 90 %, and their agents know it, as those do
+    /// that have charged with them. Waits until all is well.
+    ///
+    /// # Panics
+    /// When it does not become so.
+    pub fn mend(&self, replicas: usize) {
+        let full = Soc::from_percent(90.0);
+        self.supplies().iter().for_each(|supply| supply.go_to(full, CHARGE));
+        wait::until_true("the batteries to be full", PATIENCE, || {
+            self.supplies().iter().all(|supply| supply.soc() >= full)
+        });
+        self.everywhere(|host| {
+            if !host.is_on() {
+                host.believe(full);
+            }
+            host.restore();
+        });
+        self.until_well(replicas, Instant::now());
+    }
+
+    /// Waits until every host takes work in Swarm and is in no stage of saving, this many replicas answer, and visitors of the address are served by each of
     /// them without a failure. Says how long that took from a moment on.
     ///
     /// # Panics
@@ -64,16 +89,26 @@ impl Lab {
     }
 
     fn what_is_missing(&self, replicas: usize) -> Option<String> {
-        let not_ready = self.hosts().iter().find(|host| !self.in_swarm(host, "ready"));
-        if let Some(host) = not_ready {
-            return Some(format!("{} is not ready in Swarm", host.name()));
+        let nodes = self.masters().iter().find_map(|master| self.nodes(master.name()).ok());
+        let Some(nodes) = nodes else { return Some("no manager answers".to_owned()) };
+        let works = |node: &NodeLine| node.state == "ready" && node.availability == "active";
+        if let Some(node) = nodes.iter().find(|node| !works(node)) {
+            return Some(format!("{} is {} and {} in Swarm", node.name, node.state, node.availability));
         }
         let serving = self.workers().into_iter().filter(|host| self.serves(host)).count();
         if serving != replicas {
             return Some(format!("{serving} of {replicas} replicas answer"));
         }
-        let holders = self.holders().len();
-        (holders != 1).then(|| format!("{holders} masters hold the address"))
+        let [holder] = self.holders()[..] else {
+            return Some(format!("{} masters hold the address", self.holders().len()));
+        };
+        // Where no supervisor is asked, nobody saves either.
+        let fleet = holder.fleet()?;
+        let saves = |host: &&Host| stage_in(&fleet, host.name()).is_none_or(|stage| stage != "normal");
+        self.hosts()
+            .iter()
+            .find(saves)
+            .map(|host| format!("{} is in {:?}", host.name(), stage_in(&fleet, host.name())))
     }
 
     fn what_visitors_miss(&self, replicas: usize) -> Option<String> {

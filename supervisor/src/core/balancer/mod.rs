@@ -26,12 +26,12 @@ pub use seen::{Action, Event};
 pub use settings::{BackendSettings, BalancerSettings, Work};
 
 use super::member::Member;
-use seen::{Admission, Command, LastCheck, Process, Refused, Seen, ServerKey, Trouble};
+use seen::{Admission, Command, LastCheck, Process, Refused, Seen, Server, ServerKey, Trouble};
 use wanted::{Tasks, View, Wanted, Why};
 use weights::Weights;
 
 /// Between two looks while nothing is under way: as long as it takes at most to learn of a restart or a dead host.
-const LOOK_SLOW: Duration = Duration::from_millis(500);
+const LOOK_SLOW: Duration = Duration::from_millis(250);
 /// ... and while something is: a drain, a check that fails, a server that is to become ready.
 const LOOK_FAST: Duration = Duration::from_millis(100);
 /// While HAProxy does not answer.
@@ -140,6 +140,8 @@ pub(crate) struct Balancer {
     absent: BTreeMap<ServerKey, Uptime>,
     /// Since when a leaving node's servers are all out of service.
     drained: BTreeMap<NodeName, Uptime>,
+    /// Servers whose checks passed since one of them was last answered otherwise: a silence of theirs is news.
+    proven: BTreeSet<ServerKey>,
     /// Leaving nodes whose servers have nothing to end.
     quiet: BTreeSet<NodeName>,
     /// Since when a leaving node is spared, because nobody else in a backend serves.
@@ -169,6 +171,7 @@ impl Balancer {
             missing: BTreeSet::new(),
             absent: BTreeMap::new(),
             drained: BTreeMap::new(),
+            proven: BTreeSet::new(),
             quiet: BTreeSet::new(),
             spared: BTreeMap::new(),
             refused: Vec::new(),
@@ -226,6 +229,7 @@ impl Balancer {
                 notes.push((None, Note::Restarted { before: before.pid, pid: process.pid }));
                 self.refused.clear();
                 self.drained.clear();
+                self.proven.clear();
             }
             before => {
                 if before.is_none() || self.silent.is_some() {
@@ -243,9 +247,21 @@ impl Balancer {
         }
         self.missing.retain(|backend| seen.missing.contains(backend));
         self.refused.retain(|(_, at)| now.since(*at) < REFUSED_AGAIN);
+        self.follow_checks(&seen);
         self.seen = Some(seen);
         self.told_since = false;
         self.looked = Some(now);
+    }
+
+    /// Which servers have been well since they were last seen otherwise.
+    fn follow_checks(&mut self, seen: &Seen) {
+        self.proven.retain(|key| {
+            seen.servers
+                .get(key)
+                .is_some_and(|server| server.check.enabled && server.check.last != LastCheck::Failed)
+        });
+        let passed = |(_, server): &(&ServerKey, &Server)| server.check.last == LastCheck::Passed;
+        self.proven.extend(seen.servers.iter().filter(passed).map(|(key, _)| key.clone()));
     }
 
     /// Compares what HAProxy shows with what is wanted.
@@ -353,7 +369,7 @@ impl Balancer {
 
     fn is_under_way(&self, wanted: &[Wanted], seen: &Seen) -> bool {
         self.drained.keys().any(|node| !self.quiet.contains(node))
-            || seen.servers.values().any(|server| server.check.last == LastCheck::TimedOut && server.up)
+            || seen.servers.iter().any(|(key, server)| self.is_doubtful(key, server))
             || wanted.iter().any(|one| {
                 seen.servers
                     .get(&one.key)
@@ -388,22 +404,48 @@ impl Balancer {
         })
     }
 
-    /// What HAProxy's checks say of a node's host; `None` where they say nothing.
-    pub(crate) fn sees(&self, node: &NodeName) -> Option<HostSeen> {
+    /// What HAProxy's checks say of a node's host; `None` where they say nothing. `runs`: whether the node runs a backend's
+    /// work. Of a server whose work runs elsewhere no time-out says anything: a closed port may well be silent.
+    pub(crate) fn sees(&self, node: &NodeName, runs: impl Fn(&Work) -> bool) -> Option<HostSeen> {
         let seen = self.seen.as_ref()?;
-        let mut servers =
-            seen.servers.iter().filter(|(key, _)| is_of_node(&key.server, node)).map(|(_, server)| server);
-        let checked: Vec<_> = servers.by_ref().filter(|server| server.check.enabled).collect();
-        let timed_out = |up: bool| {
-            checked.iter().any(|server| server.check.last == LastCheck::TimedOut && server.up == up)
+        let works = |backend: &str| {
+            self.settings.backends.iter().any(|known| known.name == backend && runs(&known.work))
         };
-        if checked.iter().any(|server| matches!(server.check.last, LastCheck::Passed | LastCheck::Failed)) {
-            Some(HostSeen::Answers)
-        } else if timed_out(false) {
-            Some(HostSeen::Silent)
-        } else {
-            timed_out(true).then_some(HostSeen::Doubtful)
+        let own = || {
+            let of_node =
+                |(key, server): &(&ServerKey, &Server)| is_of_node(&key.server, node) && server.check.enabled;
+            seen.servers.iter().filter(of_node)
+        };
+        if own().any(|(_, server)| matches!(server.check.last, LastCheck::Passed | LastCheck::Failed)) {
+            return Some(HostSeen::Answers);
         }
+        let silent = |key: &ServerKey, server: &Server| {
+            server.check.last == LastCheck::TimedOut
+                || (server.check.last == LastCheck::Mute && self.proven.contains(key))
+        };
+        let mut found = None;
+        for (key, server) in own().filter(|(key, _)| works(&key.backend)) {
+            if silent(key, server) && !server.up {
+                return Some(HostSeen::Silent);
+            }
+            if silent(key, server) || self.is_doubtful(key, server) {
+                found = Some(HostSeen::Doubtful);
+            }
+        }
+        found
+    }
+
+    /// Whether the next checks of a server will tell whether its host is gone.
+    fn is_doubtful(&self, key: &ServerKey, server: &Server) -> bool {
+        // Out of service, nobody checks it.
+        let checked = server.check.enabled && server.admission != Admission::Maint;
+        checked
+            && match server.check.last {
+                LastCheck::Suspected => true,
+                LastCheck::TimedOut => server.up,
+                LastCheck::Mute => server.up && self.proven.contains(key),
+                LastCheck::None | LastCheck::Passed | LastCheck::Failed => false,
+            }
     }
 }
 

@@ -85,8 +85,12 @@ pub enum LastCheck {
     None,
     /// It passed.
     Passed,
-    /// Nobody answered in time: the host may be gone.
+    /// None of late, but its visitors' connections failed, one after the other: the next check will tell.
+    Suspected,
+    /// Nobody took the connection in time: the host may be gone.
     TimedOut,
+    /// Somebody took the connection and said nothing in time: a host that stands still, or a program that starts.
+    Mute,
     /// Somebody answered, and not as wanted: the host is there.
     Failed,
 }

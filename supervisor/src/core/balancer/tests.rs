@@ -11,7 +11,7 @@ use super::seen::{
     Trouble,
 };
 use super::wanted::{Tasks, Why};
-use super::{Action, BackendSettings, Balancer, BalancerSettings, Event, Note, Work};
+use super::{Action, BackendSettings, Balancer, BalancerSettings, Event, HostSeen, Note, Work};
 use crate::core::member::{Member, Presence};
 
 /// A node that runs `web` and is well.
@@ -52,6 +52,7 @@ struct World {
     balancer: Balancer,
     members: Vec<Member>,
     servers: BTreeMap<ServerKey, Server>,
+    tasks: Tasks,
     pid: u32,
     notes: Vec<(Option<NodeName>, Note)>,
 }
@@ -75,6 +76,7 @@ impl World {
             balancer: Balancer::new(settings),
             members: vec![member("pi1"), member("pi2")],
             servers: BTreeMap::from([(key("pi1"), server()), (key("pi2"), server())]),
+            tasks: Tasks::default(),
             pid: 7,
             notes: Vec::new(),
         }
@@ -92,7 +94,7 @@ impl World {
     }
 
     fn act(&mut self) -> Option<Action> {
-        let outcome = self.balancer.look(self.now, &self.members, &Tasks::default());
+        let outcome = self.balancer.look(self.now, &self.members, &self.tasks);
         self.notes.extend(outcome.notes);
         outcome.action
     }
@@ -329,4 +331,61 @@ fn a_silent_agent_changes_nothing_a_lost_host_drains_and_a_parked_one_is_out() {
         .filter_map(|(_, note)| if let Note::Server { why, .. } = note { Some(*why) } else { None })
         .collect();
     assert_eq!(whys, [Why::Serves, Why::Serves, Why::Lost, Why::Parked]);
+}
+
+impl World {
+    /// What is thought of the host of `pi2` after a check that came to this, while it runs the work or not.
+    fn sees(&mut self, last: LastCheck, up: bool, runs: bool) -> Option<HostSeen> {
+        let server = self.servers.get_mut(&key("pi2")).unwrap();
+        (server.check.last, server.up) = (last, up);
+        self.pass(SECOND);
+        self.balancer.sees(&"pi2".parse().unwrap(), |_| runs)
+    }
+}
+
+#[test]
+fn a_host_is_doubted_with_the_first_check_that_finds_nobody_and_silent_when_its_server_is_down() {
+    let mut world = World::new();
+    assert_eq!(world.sees(LastCheck::Passed, true, true), Some(HostSeen::Answers));
+    assert_eq!(world.sees(LastCheck::TimedOut, true, true), Some(HostSeen::Doubtful));
+    assert_eq!(world.balancer.next_wake(), Some(world.now + Duration::from_millis(100)), "it looks often");
+    assert_eq!(world.sees(LastCheck::TimedOut, false, true), Some(HostSeen::Silent));
+    assert_eq!(world.sees(LastCheck::Suspected, false, true), Some(HostSeen::Doubtful), "visitors failed");
+    assert_eq!(world.sees(LastCheck::Failed, false, true), Some(HostSeen::Answers), "refused by its host");
+}
+
+#[test]
+fn a_program_that_starts_and_says_nothing_yet_is_no_silent_host_and_one_that_stands_still_is() {
+    let mut world = World::new();
+    world.sees(LastCheck::Failed, false, true);
+    assert_eq!(world.sees(LastCheck::Mute, false, true), None);
+    world.sees(LastCheck::Passed, true, true);
+    assert_eq!(world.sees(LastCheck::Mute, true, true), Some(HostSeen::Doubtful));
+    assert_eq!(world.sees(LastCheck::Mute, false, true), Some(HostSeen::Silent));
+}
+
+#[test]
+fn where_the_work_does_not_run_a_silent_port_says_nothing_of_the_host() {
+    let mut world = World::new();
+    for (last, up) in [(LastCheck::TimedOut, false), (LastCheck::Mute, false), (LastCheck::TimedOut, true)] {
+        assert_eq!(world.sees(last, up, false), None, "{last:?}");
+    }
+}
+
+#[test]
+fn a_task_that_swarm_wants_there_no_more_gets_no_visitors() {
+    let mut world = World::new();
+    world.settle();
+    world.tasks.services.insert("web".to_owned());
+    let task = ("web".to_owned(), "pi1".parse().unwrap());
+    world.tasks.wanted.insert(task.clone());
+    world.tasks.running.insert(task);
+    // Its agent still says that it runs: it was cut off, and has been replaced.
+    assert_eq!(world.said(SECOND), [admission("pi2", Admission::Drain)]);
+    world.tasks = Tasks::default();
+    assert_eq!(
+        world.said(SECOND),
+        [admission("pi2", Admission::Ready)],
+        "where Swarm is silent, agents count"
+    );
 }

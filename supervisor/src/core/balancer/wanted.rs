@@ -12,7 +12,7 @@
 //! | is parked | `maint` |
 //! | is silent, or was never heard | as it is: HAProxy's own checks judge |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -92,7 +92,11 @@ pub(super) struct View<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tasks {
     /// Service and node of every task that runs.
-    pub(crate) running: std::collections::BTreeSet<(String, NodeName)>,
+    pub(crate) running: BTreeSet<(String, NodeName)>,
+    /// Service and node of every task that is to run.
+    pub(crate) wanted: BTreeSet<(String, NodeName)>,
+    /// The services that Swarm knows, while it answers.
+    pub(crate) services: BTreeSet<String>,
     /// Nodes' addresses.
     pub(crate) addresses: BTreeMap<NodeName, IpAddr>,
 }
@@ -143,17 +147,19 @@ impl View<'_> {
         ServerKey { server: format!("{ADDED}{node}"), ..named }
     }
 
-    /// Whether a node runs a backend's work, as its agent says, or as Swarm does already where the agent did not rest it.
+    /// Whether a node runs a backend's work, as its agent says, or as Swarm does already where the agent did not rest it. A
+    /// task that Swarm wants there no more ends any moment: a node that was cut off and is back still runs what was replaced.
     pub(super) fn serves(&self, backend: &BackendSettings, member: &Member) -> bool {
         let covers = |names: &[String]| names.iter().any(|name| backend.work.covers(name));
-        let by_swarm = match &backend.work {
+        let (by_swarm, ends) = match &backend.work {
             Work::Service(service) => {
-                self.tasks.running.contains(&(service.clone(), member.name.clone()))
-                    && !covers(&member.resting)
+                let task = (service.clone(), member.name.clone());
+                let runs = self.tasks.running.contains(&task) && !covers(&member.resting);
+                (runs, self.tasks.services.contains(service) && !self.tasks.wanted.contains(&task))
             }
-            Work::Container(_) => false,
+            Work::Container(_) => (false, false),
         };
-        covers(&member.running) || by_swarm
+        by_swarm || (covers(&member.running) && !ends)
     }
 
     fn address(&self, member: &Member) -> Option<IpAddr> {

@@ -386,6 +386,17 @@ impl Orchestrator {
         })
     }
 
+    /// Whether a node runs a service, as Swarm says.
+    pub(crate) fn runs(&self, service: &str, node: &NodeName) -> bool {
+        self.seen.as_ref().is_some_and(|seen| {
+            seen.tasks.iter().filter(|task| task.running).any(|task| {
+                let on = task.node.as_ref().and_then(|id| seen.nodes.get(id));
+                on.is_some_and(|on| on.hostname == node.as_str())
+                    && seen.services.get(&task.service).is_some_and(|known| known.name == service)
+            })
+        })
+    }
+
     /// What runs where, as Swarm says.
     pub(crate) fn tasks(&self) -> Tasks {
         let mut tasks = Tasks::default();
@@ -396,11 +407,17 @@ impl Orchestrator {
                 tasks.addresses.insert(name, address);
             }
         }
-        for task in seen.tasks.iter().filter(|task| task.running) {
+        for task in &seen.tasks {
             let name = task.node.as_ref().and_then(named);
             if let (Some(service), Some(name)) = (seen.services.get(&task.service), name) {
-                tasks.running.insert((service.name.clone(), name));
+                if task.running {
+                    tasks.running.insert((service.name.clone(), name.clone()));
+                }
+                tasks.wanted.insert((service.name.clone(), name));
             }
+        }
+        if self.silent.is_none() {
+            tasks.services.extend(seen.services.values().map(|service| service.name.clone()));
         }
         tasks
     }

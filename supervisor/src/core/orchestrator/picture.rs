@@ -75,7 +75,7 @@ impl<'a> Picture<'a> {
         let Some(member) = self.member(id) else { return Fate::Unclear };
         match member.presence {
             Presence::Parked => Fate::Parked,
-            Presence::Lost => Fate::Lost { free: self.given_up.contains(id) || self.all_covered(id) },
+            Presence::Lost => Fate::Lost { free: self.given_up.contains(id) || self.all_replaced(id) },
             _ if member.leaving => Fate::Leaves { free: self.is_free(id, member) },
             Presence::Here => Fate::Serves,
             Presence::Unclear => Fate::Unclear,
@@ -87,8 +87,19 @@ impl<'a> Picture<'a> {
         self.around.is_overdue(&member.name) || (self.around.is_idle(&member.name) && self.all_covered(id))
     }
 
+    /// Whether all that could be replaced of what runs on a node that goes is.
     fn all_covered(&self, id: &str) -> bool {
         self.services_on(id).all(|(service_id, service)| self.is_covered(service_id, service))
+    }
+
+    /// Whether all that ran on a lost node runs elsewhere. Where there is no room for it, that may come: a node that was lost
+    /// with it may be back any moment, and Swarm itself would begin only when it calls the lost one down.
+    fn all_replaced(&self, id: &str) -> bool {
+        self.services_on(id).all(|(service_id, service)| {
+            let base = super::labels::Surge::of(service).map(|surge| surge.base).or(service.replicas);
+            let enough = base.is_none_or(|base| self.staying_tasks(service_id, service) >= base);
+            self.is_covered(service_id, service) && (enough || !super::surge::may_grow(service))
+        })
     }
 
     fn services_on(&self, node: &str) -> impl Iterator<Item = (&'a str, &'a Service)> {
@@ -136,6 +147,15 @@ impl<'a> Picture<'a> {
         self.tasks_of(service).filter(leaves).count() as u64
     }
 
+    /// How many tasks of a service are on nodes that go on, whether they run yet or not.
+    pub(super) fn placed_tasks(&self, service: &str) -> u64 {
+        let placed = |task: &&Task| {
+            let node = task.node.as_deref().filter(|node| !self.goes(node));
+            node.is_some_and(|node| self.seen.nodes.get(node).is_some_and(|node| node.ready))
+        };
+        self.tasks_of(service).filter(placed).count() as u64
+    }
+
     /// How many tasks of a service run, and serve, on nodes that go on.
     pub(super) fn staying_tasks(&self, id: &str, service: &Service) -> u64 {
         let serves = |task: &&Task| {
@@ -150,15 +170,17 @@ impl<'a> Picture<'a> {
 
     /// Whether all replicas that could be replaced run elsewhere.
     pub(super) fn is_covered(&self, id: &str, service: &Service) -> bool {
-        let Some(replicas) = service.replicas else { return true };
-        let leaving = self.leaving_tasks(id);
-        match super::surge::wanted(self, id, service) {
-            // It is to be started still, or is under way.
-            Some(_) => false,
-            None => {
-                super::labels::Surge::of(service).is_none()
-                    || self.staying_tasks(id, service) >= replicas.saturating_sub(leaving)
-            }
+        if service.replicas.is_none() {
+            return true;
         }
+        if super::surge::wanted(self, id, service).is_some() {
+            // It is to be started still.
+            return false;
+        }
+        super::labels::Surge::of(service).is_none_or(|surge| {
+            // Where there was room for fewer than leave, fewer run.
+            let unreplaced = self.leaving_tasks(id).saturating_sub(surge.extra);
+            self.staying_tasks(id, service) >= surge.base.saturating_sub(unreplaced)
+        })
     }
 }

@@ -11,15 +11,23 @@ use super::labels::{self, Surge};
 use super::picture::Picture;
 use super::seen::{Change, Edit, Service};
 
-/// The surge to begin now, or that is lacking replicas; `None` when there is nothing to begin.
+/// The surge to begin now, or by how much the one that is under way is to grow, because more nodes leave; `None` when there
+/// is nothing to begin. Each task that leaves gets a replacement of its own, as far as there is room.
 pub(super) fn wanted(picture: &Picture<'_>, id: &str, service: &Service) -> Option<Surge> {
-    let replicas = service.replicas?;
-    if Surge::of(service).is_some() {
+    let open = Surge::of(service);
+    if open.is_none() && service.labels.contains_key(labels::SURGE) {
+        // Its owner said another number meanwhile: first that label goes.
         return None;
     }
-    let leaving = picture.leaving_tasks(id);
-    let extra = leaving.min(room(picture, id, service)).min(allowed(service, replicas));
-    (extra > 0).then_some(Surge { base: replicas, extra, for_balance: false })
+    let Surge { base, extra: open, .. } =
+        open.unwrap_or(Surge { base: service.replicas?, extra: 0, for_balance: false });
+    // Replacements that wait for a node have first call on what is free.
+    let waiting = picture.tasks_of(id).filter(|task| task.node.is_none()).count() as u64;
+    let room = room(picture, id, service).saturating_sub(waiting);
+    let most = open.saturating_add(room).min(allowed(service, base));
+    let extra = picture.leaving_tasks(id).min(most);
+    let lacking = picture.placed_tasks(id) + waiting < base;
+    (lacking && extra > open).then_some(Surge { base, extra, for_balance: false })
 }
 
 /// For how many more tasks there is a node.
@@ -33,6 +41,13 @@ fn room(picture: &Picture<'_>, id: &str, service: &Service) -> u64 {
     if service.one_per_node || nodes == 0 { nodes } else { u64::MAX }
 }
 
+/// Whether another replica may run beside those that are wanted, and beside a surge that is under way.
+pub(super) fn may_grow(service: &Service) -> bool {
+    let open = Surge::of(service).map(|surge| (surge.base, surge.extra));
+    let (base, extra) = open.unwrap_or((service.replicas.unwrap_or(0), 0));
+    allowed(service, base) > extra
+}
+
 /// How many more replicas may run at one moment: up to the owner's `max`. Where nothing is said, one that is alone and
 /// not updated `start-first` may be a database, of which there must never be two.
 fn allowed(service: &Service, replicas: u64) -> u64 {
@@ -43,7 +58,7 @@ fn allowed(service: &Service, replicas: u64) -> u64 {
     }
 }
 
-/// Begins every surge that is wanted.
+/// Begins every surge that is wanted, or lets it grow.
 pub(super) fn begin(picture: &Picture<'_>, changes: &mut Vec<Change>) {
     for (id, service) in &picture.seen.services {
         if let Some(surge) = wanted(picture, id, service) {
@@ -71,26 +86,20 @@ pub(super) fn end(picture: &Picture<'_>, drained: &[&str], changes: &mut Vec<Cha
     }
 }
 
-/// All that leave are drained, and what is wanted runs elsewhere.
+/// All that leave are drained, and what is wanted runs elsewhere, or nothing more can run.
 fn is_over(picture: &Picture<'_>, id: &str, service: &Service, surge: Surge, drained: &[&str]) -> bool {
-    let still = picture
+    let still_there = picture
         .tasks_of(id)
         .filter_map(|task| task.node.as_deref())
         .filter(|node| picture.goes(node) && !drained.contains(node))
-        .filter(|node| {
-            picture
-                .seen
-                .nodes
-                .get(*node)
-                .is_some_and(|node| node.availability != super::seen::Availability::Drain)
-        })
-        .count();
+        .any(|node| {
+            let node = picture.seen.nodes.get(node);
+            node.is_some_and(|node| node.availability != super::seen::Availability::Drain)
+        });
     let wanted = if surge.for_balance { surge.base + surge.extra } else { surge.base };
-    // Where there was room for fewer than leave, fewer run.
-    let leavers =
-        picture.tasks_of(id).filter(|task| task.node.as_deref().is_some_and(|node| drained.contains(&node)));
-    let missing = (leavers.count() as u64).saturating_sub(surge.extra);
-    still == 0 && picture.staying_tasks(id, service) + missing >= wanted
+    let served = picture.staying_tasks(id, service);
+    let may_come = room(picture, id, service) > 0 || picture.placed_tasks(id) > served;
+    !still_there && (served >= wanted || !may_come)
 }
 
 pub(super) fn change(

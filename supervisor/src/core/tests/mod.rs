@@ -13,3 +13,4 @@ mod relief;
 mod site;
 mod supplies;
 mod waking;
+mod witnesses;

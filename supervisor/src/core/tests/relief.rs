@@ -14,17 +14,17 @@ use crate::core::balancer::{self, BackendSettings, BalancerSettings, Work};
 use crate::core::{Event, Settings, What};
 
 /// Two nodes that serve containers `c0`, behind an HAProxy that is played by hand.
-struct World {
-    site: Site,
-    servers: BTreeMap<ServerKey, Server>,
+pub(super) struct World {
+    pub(super) site: Site,
+    pub(super) servers: BTreeMap<ServerKey, Server>,
 }
 
-fn key(node: &str) -> ServerKey {
+pub(super) fn key(node: &str) -> ServerKey {
     ServerKey { backend: "web".to_owned(), server: node.to_owned() }
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let backend = BackendSettings {
             name: "web".to_owned(),
             work: Work::Container("c0".to_owned()),
@@ -58,7 +58,12 @@ impl World {
 
     /// A second goes by, in which HAProxy answers and everybody reports.
     fn second(&mut self) {
-        self.site.now += Duration::from_secs(1);
+        self.pass(Duration::from_secs(1));
+    }
+
+    /// So much time goes by.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.site.now += time;
         self.site.report_all();
         self.site.feed(Event::Tick);
         for _ in 0..4 {

@@ -149,10 +149,12 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
 /// entry any more is refused by our own kernel, which is no answer of anybody's.
 fn last_check(status: &str, words: &str) -> LastCheck {
     match status.trim_start_matches(['*', ' ']) {
-        // HANA: its visitors' errors called it down, and the next check will tell.
-        "" | "INI" | "UNK" | "CHECKED" | "HANA" => LastCheck::None,
+        "" | "INI" | "UNK" | "CHECKED" => LastCheck::None,
+        // Health analysis: its visitors' errors called it down.
+        "HANA" => LastCheck::Suspected,
         "L4OK" | "L6OK" | "L7OK" | "L7OKC" | "PROCOK" => LastCheck::Passed,
-        "L4TOUT" | "L6TOUT" | "L7TOUT" => LastCheck::TimedOut,
+        "L4TOUT" => LastCheck::TimedOut,
+        "L6TOUT" | "L7TOUT" => LastCheck::Mute,
         "L4CON" if ["No route", "unreachable", "timed out"].iter().any(|known| words.contains(known)) => {
             LastCheck::TimedOut
         }
@@ -251,6 +253,8 @@ mod tests {
         assert_eq!(last_check("L4CON", "Connection refused"), LastCheck::Failed);
         assert_eq!(last_check("L4CON", "No route to host"), LastCheck::TimedOut);
         assert_eq!(last_check("L7STS", "HTTP status 503"), LastCheck::Failed);
+        assert_eq!(last_check("L7TOUT", ""), LastCheck::Mute);
+        assert_eq!(last_check("HANA", "Detected 3 consecutive errors"), LastCheck::Suspected);
         assert_eq!(last_check("* L4OK", ""), LastCheck::Passed);
     }
 

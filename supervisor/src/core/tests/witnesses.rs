@@ -1,0 +1,95 @@
+//! Who is lost, and who is not: through the whole core, with an HAProxy that is played by hand.
+
+use std::time::Duration;
+
+use protocol::message::SupervisorMessage;
+
+use super::relief::{World, key};
+use super::site::name;
+use crate::core::What;
+use crate::core::balancer::seen::{Check, LastCheck};
+
+const STEP: Duration = Duration::from_millis(100);
+
+impl World {
+    /// HAProxy's checks of `pi2` come to this.
+    fn checks(&mut self, last: LastCheck, up: bool) {
+        let server = self.servers.get_mut(&key("pi2")).unwrap();
+        (server.check, server.up) = (Check { configured: true, enabled: true, last }, up);
+    }
+
+    fn agent_is(&mut self, awake: bool) {
+        self.site.agents.get_mut(&name("pi2")).unwrap().awake = awake;
+    }
+
+    fn lost(&self) -> usize {
+        self.site.records_of("pi2").iter().filter(|what| matches!(what, What::HostLost { .. })).count()
+    }
+
+    /// How long it takes until `pi2` is lost; `None` when it is not within ten seconds.
+    fn until_lost(&mut self) -> Option<Duration> {
+        let (before, begun) = (self.lost(), self.site.now);
+        for _ in 0..100 {
+            self.pass(STEP);
+            if self.lost() > before {
+                return Some(self.site.now.since(begun));
+            }
+        }
+        None
+    }
+
+    fn asked(&self) -> usize {
+        let asks = |message: &SupervisorMessage| *message == SupervisorMessage::RequestFull;
+        self.site.sent.iter().filter(|(_, _, message)| asks(message)).count()
+    }
+}
+
+#[test]
+fn a_host_that_two_witnesses_miss_is_lost_within_a_second_and_its_word_ends_that() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    world.agent_is(false);
+    // Its visitors' errors are the first sign, its agent is asked, and the next check is sure.
+    world.checks(LastCheck::Suspected, false);
+    world.pass(STEP * 5);
+    world.checks(LastCheck::TimedOut, false);
+    let took = world.until_lost().unwrap();
+    assert!(STEP * 5 + took <= Duration::from_secs(1), "{took:?}");
+    world.agent_is(true);
+    world.pass(STEP);
+    assert!(world.site.records_of("pi2").contains(&&What::HostFound));
+}
+
+#[test]
+fn a_host_that_was_found_is_not_lost_again_by_what_was_seen_before_nor_by_one_late_answer() {
+    let mut world = World::new();
+    world.agent_is(false);
+    world.checks(LastCheck::TimedOut, false);
+    world.until_lost().unwrap();
+    world.agent_is(true);
+    world.pass(STEP);
+    // Its links catch up, its board is busy: it is silent for a second and a half at a time.
+    for _ in 0..6 {
+        world.agent_is(false);
+        for _ in 0..15 {
+            world.pass(STEP);
+        }
+        world.agent_is(true);
+        world.pass(STEP);
+    }
+    assert_eq!(world.lost(), 1);
+    world.agent_is(false);
+    let took = world.until_lost().unwrap();
+    assert!(took >= Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn an_agent_that_answers_while_its_service_hangs_is_asked_once_a_second_and_never_lost() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    world.checks(LastCheck::Mute, false);
+    assert_eq!(world.until_lost(), None);
+    assert!((5..=11).contains(&world.asked()), "{}", world.asked());
+}
