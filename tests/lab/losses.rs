@@ -69,4 +69,5 @@ fn a_node_that_is_cut_is_replaced_before_anybody_waits_long() {
     }
     let lost = times_lost(&lab) - before;
     assert_eq!(lost, 3 * ROUNDS, "each was lost once, and nobody else\n{}", journal(lab.host("m1")));
+    lab.leave();
 }

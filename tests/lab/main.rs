@@ -6,10 +6,10 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod crashes;
 mod erp;
 mod fleet;
 mod harness;
 mod losses;
 mod nights;
-mod restarts;
 mod three_masters;

@@ -109,7 +109,9 @@ fn a_network_that_falls_in_two_and_heals_stops_no_service_and_leaves_one_leader(
     let apart: Vec<&Host> = std::iter::once(holder).chain(lab.workers().into_iter().take(2)).collect();
     let visitors = lab.visitors();
     let split_at = visitors.now();
-    apart.iter().for_each(|host| host.set_apart(true));
+    for host in &apart {
+        host.set_apart(true);
+    }
     wait::until_true("both sides to have a leader", PATIENCE, || {
         lab.masters().into_iter().filter(|master| leads(master)).count() == 2
     });
@@ -134,7 +136,9 @@ fn a_network_that_falls_in_two_and_heals_stops_no_service_and_leaves_one_leader(
         }
     }
     let before: Vec<BTreeSet<String>> = lab.masters().into_iter().map(records).collect();
-    apart.iter().for_each(|host| host.set_apart(false));
+    for host in &apart {
+        host.set_apart(false);
+    }
     let healed = lab.until_well(REPLICAS, Instant::now());
     wait::until_true("one leader", PATIENCE, || {
         lab.masters().into_iter().filter(|master| leads(master)).count() == 1
@@ -149,4 +153,5 @@ fn a_network_that_falls_in_two_and_heals_stops_no_service_and_leaves_one_leader(
         let gone: Vec<_> = before.difference(&after).collect();
         assert!(gone.is_empty(), "{} forgot: {gone:?}", master.name());
     }
+    lab.leave();
 }

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use protocol::Soc;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::keeper;
@@ -349,17 +348,6 @@ impl Host {
     /// A node's stage as this master's supervisor knows it.
     pub fn stage_of(&self, node: &str) -> Option<String> {
         stage_in(&self.fleet()?, node)
-    }
-
-    /// Has the agent of a host that is off begin anew, with this state of charge ([`vouch`](super::vouch)).
-    ///
-    /// # Panics
-    /// When it never had a config.
-    pub(super) fn believe(&self, soc: Soc) {
-        let config = self.folder.join(Part::Agent.config_file());
-        let text = std::fs::read_to_string(&config).expect("the agent's config");
-        let _ = std::fs::remove_file(self.folder.join("agent.state"));
-        super::config::vouch(self, &text, soc);
     }
 
     /// Runs `docker ARGS` on its engine and gives its output, trimmed.

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::Soc;
-
 use super::Lab;
 use super::client::{Client, Tally};
 use super::config::WEB_PORT;
@@ -15,8 +13,6 @@ use crate::wait;
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Requests a second of [`Lab::visitors`].
 pub const RATE: u32 = 100;
-/// An empty battery is charged within this.
-const CHARGE: Duration = Duration::from_secs(5);
 /// Visitors are watched for so long after an event: what hangs has ended by then.
 const AFTER: Duration = Duration::from_secs(6);
 /// So many requests in a row must be answered, by every replica, for visitors to call it well.
@@ -50,26 +46,6 @@ impl Lab {
     pub fn until_it_serves(&self, host: &Host, begun: Instant) -> Duration {
         wait::until_true(format!("the service on {}", host.name()), PATIENCE, || self.serves(host));
         begun.elapsed()
-    }
-
-    /// Brings all back to what it was at first: every host is on, every battery at 90 %, and their agents know it, as those do
-    /// that have charged with them. Waits until all is well.
-    ///
-    /// # Panics
-    /// When it does not become so.
-    pub fn mend(&self, replicas: usize) {
-        let full = Soc::from_percent(90.0);
-        self.supplies().iter().for_each(|supply| supply.go_to(full, CHARGE));
-        wait::until_true("the batteries to be full", PATIENCE, || {
-            self.supplies().iter().all(|supply| supply.soc() >= full)
-        });
-        self.everywhere(|host| {
-            if !host.is_on() {
-                host.believe(full);
-            }
-            host.restore();
-        });
-        self.until_well(replicas, Instant::now());
     }
 
     /// Waits until every host takes work in Swarm and is in no stage of saving, this many replicas answer, and visitors of the address are served by each of

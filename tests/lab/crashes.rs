@@ -37,4 +37,5 @@ fn after_a_crash_of_any_program_all_is_as_wanted_again_within_ten_seconds() {
     well_again(&lab, "agent killed", |lab| crash(lab.victim_and_spare().0, Part::Agent));
     well_again(&lab, "a worker's dockerd restarted", |lab| lab.victim_and_spare().0.restart(Part::Dockerd));
     well_again(&lab, "a worker's dockerd killed", |lab| crash(lab.victim_and_spare().0, Part::Dockerd));
+    lab.leave();
 }
