@@ -130,6 +130,6 @@ impl Estimator {
         let (_, spread) = self.bank.mean(|one| one.soc);
         let known = !self.is_guess(self.drawn.soc[2] - self.drawn.soc[0]);
         let soc = known.then(|| self.band(0.0).best);
-        Learned::of(&self.bank.belief(), soc, spread, self.leak, self.reversed)
+        Learned::of(&self.bank.belief(self.placed), soc, spread, self.leak, self.reversed)
     }
 }

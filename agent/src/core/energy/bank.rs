@@ -22,6 +22,10 @@ const MISS_SPREAD: f64 = 0.03;
 /// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
 /// somewhat before its count does.
 const EMPTY_SPREAD: f64 = 0.015;
+/// How far a charging battery's voltage may lie beyond what its charge allows, V: datasheet and voltmeter together.
+const CHARGE_SPREAD: f64 = 0.08;
+/// How much ten minutes of it weigh: the next ten say the same.
+const CHARGE_TRUST: f64 = 0.15;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
 /// No capacity is known better than this, in parts of the label's: where it ends is a matter of rate, cold and age.
@@ -58,6 +62,8 @@ pub(super) enum Start {
     Unknown,
     /// About this, give or take; `trust` is the part of the bank that believes it, the rest is spread.
     About { soc: f64, spread: f64, trust: f64 },
+    /// It was about this, and for an unknown time nobody looked.
+    Was { soc: f64, spread: f64 },
 }
 
 impl Start {
@@ -65,8 +71,14 @@ impl Start {
     pub(super) fn drawn(self) -> f64 {
         match self {
             Self::About { soc, trust, .. } if trust > 0.9 => 1.0 - soc,
+            Self::Was { soc, .. } => 1.0 - soc,
             Self::Unknown | Self::About { .. } => 0.0,
         }
+    }
+
+    /// Whether the charge drawn since full is known well enough to say where on the curve the battery stands.
+    pub(super) fn is_placed(self) -> bool {
+        matches!(self, Self::About { trust, .. } if trust > 0.9)
     }
 }
 
@@ -75,8 +87,10 @@ impl Start {
 pub(super) struct Belief {
     /// Capacity in parts of the label's, at evenly spaced probabilities from 0 to 1.
     pub(super) sizes: [f64; SIZES],
-    /// Steady voltage offset and its spread, V.
-    pub(super) offset: (f64, f64),
+    /// How far this battery's curve lies off its datasheet, V, at the [`PLACES`] of charge drawn since full.
+    pub(super) curve: [f64; PLACES],
+    /// How sure that is, V; `None` before anything was learned.
+    pub(super) curve_spread: Option<[f64; PLACES]>,
     /// Resistance in parts of the datasheet's, quick and slow, and its spread.
     pub(super) resistance: (f64, f64, f64),
     /// Where its usable end lies off the datasheet's, and the spread ([`Shape::end`]).
@@ -94,7 +108,8 @@ impl Belief {
         let [old, used] = if cell.is_lead() { [0.74, 0.945] } else { [0.68, 0.93] };
         Self {
             sizes: [0.55, old, used, 0.985, 1.0, 1.015, 1.035, 1.06, 1.12],
-            offset: (0.0, cell.steady_spread()),
+            curve: [0.0; PLACES],
+            curve_spread: None,
             resistance: (1.0, 1.0, 0.5),
             end: (0.0, 1.0),
         }
@@ -140,6 +155,11 @@ pub(super) struct View {
 pub(super) struct Bank {
     all: Box<[Hypothesis]>,
     drift: Drift,
+    /// What an earlier life learned of the curve ([`Belief::curve`]), which holds by each hypothesis' own charge; the errors
+    /// are what lies off that.
+    curve: [f64; PLACES],
+    /// How sure that is, V.
+    known: Option<[f64; PLACES]>,
     /// How much more the battery resists now than full, on the mean.
     rise: f64,
     counter: u64,
@@ -163,12 +183,15 @@ impl Bank {
             let end = belief.end.0 + belief.end.1 * bell(even(index, 3));
             one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
             one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
-            one.errors[..PLACES].fill(belief.offset.0);
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
         }
-        let drift = Drift::new(belief.offset.1, cell.wander(), belief.resistance.2);
-        let mut bank = Self { all, drift, rise: 1.0, counter: 0 };
+        let mut drift = Drift::new(cell.steady_spread(), cell.wander(), belief.resistance.2);
+        if let Some(spread) = belief.curve_spread {
+            drift.know(spread);
+        }
+        let mut bank =
+            Self { all, drift, curve: belief.curve, known: belief.curve_spread, rise: 1.0, counter: 0 };
         bank.place(start);
         bank
     }
@@ -182,6 +205,7 @@ impl Bank {
                     around(soc, spread, bell(along / trust))
                 }
                 Start::About { trust, .. } => unknown((along - trust) / (1.0 - trust)),
+                Start::Was { soc, spread } => since(soc, spread, along),
                 Start::Unknown => unknown(along),
             };
             one.over = 0.0;
@@ -238,8 +262,20 @@ impl Bank {
             let above = cell.voltage(one.soc + 0.01, one.shape, end);
             let steep = 0.7 * (above - expected);
             let holds = cell.offset_holds(expected);
+            let expected = expected + holds * curve(&self.curve, &places((1.0 - one.soc) * one.size));
             one.log_weight +=
                 TRUST * gain.apply(&mut one.errors, view.volts, expected - drop, steep * steep, holds);
+        }
+        self.settle();
+    }
+
+    /// Weighs all hypotheses by the voltage of a charge: it says little of the charge, and rules out much.
+    pub(super) fn weigh_charge(&mut self, cell: &Cell, volts: f64, amps: f64, celsius: f64) {
+        for one in &mut self.all {
+            let Some((least, most)) = cell.charged(one.soc, amps, celsius) else { return };
+            let offset = curve(&self.curve, &places((1.0 - one.soc) * one.size));
+            let off = ((least + offset - volts).max(volts - most - offset).max(0.0) / CHARGE_SPREAD).min(5.0);
+            one.log_weight -= CHARGE_TRUST * 0.5 * off * off;
         }
         self.settle();
     }
@@ -253,6 +289,11 @@ impl Bank {
             cell.voltage(one.soc, one.shape, end) - drop * cell.rise(one.soc, end)
         });
         view.volts - expected
+    }
+
+    /// How far the curve of a hypothesis lies off the datasheet where it will be empty, V; `drawn` since full until now.
+    pub(super) fn offset_when_empty(&self, one: &Hypothesis, drawn: f64) -> f64 {
+        curve(&self.curve, &places(one.size)) + curve(&one.errors, &places(drawn + one.soc * one.size))
     }
 
     /// The voltmeter itself may be this far off, V.
@@ -395,15 +436,16 @@ impl Bank {
         })
     }
 
-    /// What a later life should believe of capacity and errors.
-    pub(super) fn belief(&self) -> Belief {
+    /// What a later life should believe of capacity and errors. Where the charge drawn since full was never known
+    /// (`placed`), nobody knows where on the curve its errors belong.
+    pub(super) fn belief(&self, placed: bool) -> Belief {
         let even: [f64; SIZES] = std::array::from_fn(|at| at as f64 / (SIZES - 1) as f64);
+        let seen: [(f64, f64); PLACES] = std::array::from_fn(|at| self.mean(|one| one.errors[at]));
+        let spread = std::array::from_fn(|at| libm::hypot(self.drift.curve_spread(at), seen[at].1));
         Belief {
             sizes: self.percentiles(|one| one.size, even),
-            offset: (
-                self.mean(|one| curve(&one.errors, &[1.0 / PLACES as f64; PLACES])).0,
-                self.drift.steady_spread(),
-            ),
+            curve: if placed { std::array::from_fn(|at| self.curve[at] + seen[at].0) } else { self.curve },
+            curve_spread: if placed { Some(spread) } else { self.known },
             resistance: (self.mean(|one| one.errors[FAST]).0, self.mean(|one| one.errors[SLOW]).0, 0.2),
             end: self.mean(|one| one.shape.end),
         }
@@ -419,6 +461,24 @@ fn unknown(along: f64) -> f64 {
         let part = (along - (1.0 - CHARGED)) / CHARGED;
         1.0 - 0.03 * part * part
     }
+}
+
+/// A state of charge that was about this, an unknown time ago. What was off that long was mostly off with everything
+/// else, and was woken because the battery was charged: more is likelier than less. And whatever else may have been.
+fn since(soc: f64, spread: f64, along: f64) -> f64 {
+    const SAME: f64 = 0.4;
+    const MORE: f64 = 0.35;
+    const LESS: f64 = 0.1;
+    if along < SAME {
+        return around(soc, spread, bell(along / SAME));
+    }
+    if along < SAME + MORE {
+        return soc + (1.0 - soc) * (along - SAME) / MORE;
+    }
+    if along < SAME + MORE + LESS {
+        return soc * (along - SAME - MORE) / LESS;
+    }
+    unknown((along - SAME - MORE - LESS) / (1.0 - SAME - MORE - LESS))
 }
 
 /// A state of charge near one that was told: around it, but never beyond full or empty.

@@ -240,6 +240,20 @@ impl Cell {
         (0.2 + 0.8 * (volts - self.usual.empty.volts()) / reach).clamp(0.2, 1.0)
     }
 
+    /// Between which voltages the terminals stand while so many amperes flow into a battery of this charge: the rest voltage
+    /// and what the charge adds to it. In a new one that is some 3 V for each capacity an hour, in an old one twice that; and
+    /// volts more as it fills and begins to gas. `None` for LiFePO4, which shows its plateau.
+    pub(super) fn charged(&self, soc: f64, amps: f64, celsius: f64) -> Option<(f64, f64)> {
+        const LEAST: f64 = 1.0;
+        const MOST: f64 = 8.0;
+        const GASSING: (f64, f64) = (0.6, 6.0);
+        let rate = amps / self.label;
+        let fills = GASSING.1 * (soc - GASSING.0).max(0.0);
+        let rest = self.table(soc);
+        let most = MOST * rate * self.resistance_factor(celsius);
+        self.is_lead().then_some((rest + LEAST * rate, rest + most + fills))
+    }
+
     /// Where this hypothesis is empty for a load: where the terminals meet the cut-off.
     ///
     /// `offset` is what the terminals show above the equation, `drop` what the resistance takes of a full battery.

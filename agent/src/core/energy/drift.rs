@@ -22,6 +22,9 @@ pub(super) const FAST: usize = PLACES + 1;
 /// Resistance that builds up over half an hour (one RC pair), in parts of the datasheet's.
 pub(super) const SLOW: usize = PLACES + 2;
 
+/// No curve is known better than this from one life to the next, V: it is not measured at rest, and not at one temperature.
+const CURVE_SPREAD_LEAST: f64 = 0.02;
+
 /// The means of one hypothesis: volts at the places, then resistances.
 pub(super) type Errors = [f64; ERRORS];
 
@@ -78,7 +81,7 @@ pub(super) fn places(drawn: f64) -> [f64; PLACES] {
 }
 
 /// What a curve held at the places is where they weigh like this.
-pub(super) fn curve(errors: &Errors, weights: &[f64; PLACES]) -> f64 {
+pub(super) fn curve(errors: &[f64], weights: &[f64; PLACES]) -> f64 {
     errors.iter().zip(weights).map(|(error, weight)| error * weight).sum()
 }
 
@@ -157,10 +160,20 @@ impl Drift {
         }
     }
 
-    /// The curve's standard deviation on its mean, V.
-    pub(super) fn steady_spread(&self) -> f64 {
-        let variance: f64 = (0..PLACES).map(|at| self.covariance[at][at]).sum();
-        sqrt((variance / PLACES as f64).max(0.0))
+    /// An earlier life knew the curve so well at the places, V: closely before, loosely where it seldom was.
+    pub(super) fn know(&mut self, spread: [f64; PLACES]) {
+        let before: [f64; PLACES] = std::array::from_fn(|at| self.curve_spread(at));
+        for one in 0..PLACES {
+            for other in 0..PLACES {
+                let part = |at: usize| (spread[at].max(CURVE_SPREAD_LEAST) / before[at]).min(1.0);
+                self.covariance[one][other] *= part(one) * part(other);
+            }
+        }
+    }
+
+    /// The curve's standard deviation at a place, V.
+    pub(super) fn curve_spread(&self, place: usize) -> f64 {
+        sqrt(self.covariance[place][place].max(0.0))
     }
 }
 

@@ -4,9 +4,10 @@ use protocol::Soc;
 use serde::{Deserialize, Serialize};
 
 use super::bank::{Belief, SIZES};
+use super::drift::PLACES;
 
 /// State of charge, capacity, resistance and sensor errors, as far as they were learned. Opaque to all but the
-/// estimator; a few dozen bytes.
+/// estimator; some hundred bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Learned {
     /// Best state of charge when it was written; `None` when it was not known.
@@ -15,8 +16,10 @@ pub struct Learned {
     pub(super) spread: f32,
     /// Capacity in parts of the label's, at evenly spaced probabilities.
     pub(super) sizes: [f32; SIZES],
-    /// Steady voltage offset and its spread, V.
-    pub(super) offset: [f32; 2],
+    /// How far its curve lies off the datasheet at evenly spaced charges drawn since full, V.
+    pub(super) curve: [f32; PLACES],
+    /// How sure that is, V; zero before anything was learned.
+    pub(super) curve_spread: [f32; PLACES],
     /// Resistance in parts of the datasheet's: quick, slow, spread.
     pub(super) resistance: [f32; 3],
     /// Where its usable end lies off the datasheet's, and the spread, in standard deviations.
@@ -28,25 +31,24 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// What it says of capacity and errors, `loosest` being the offset's spread before anything was learned, in volts: an
-    /// offset learned at one state of charge holds only so far at another. `None` when it cannot have been written by an
-    /// estimator.
-    pub(super) fn belief(&self, loosest: f64) -> Option<Belief> {
+    /// What it says of capacity and errors. `None` when it cannot have been written by an estimator.
+    pub(super) fn belief(&self) -> Option<Belief> {
         let sizes = self.sizes.map(f64::from);
         let sane = sizes.is_sorted() && sizes.iter().all(|size| (0.1..=2.0).contains(size));
-        let [offset, spread] = self.offset.map(f64::from);
+        let (curve, spread) = (self.curve.map(f64::from), self.curve_spread.map(f64::from));
         let [quick, slow, loose] = self.resistance.map(f64::from);
         let [end, end_spread] = self.end.map(f64::from);
         let sane = sane
             && end.abs() < 10.0
             && end_spread.is_finite()
-            && offset.abs() < 2.0
-            && spread.is_finite()
+            && curve.iter().all(|volts| volts.abs() < 2.0)
+            && spread.iter().all(|volts| (0.0..2.0).contains(volts))
             && quick.is_finite()
             && slow.is_finite();
         sane.then(|| Belief {
             sizes,
-            offset: (offset, spread.clamp(0.5 * loosest, 1.0)),
+            curve,
+            curve_spread: spread.iter().all(|volts| *volts > 0.0).then_some(spread),
             resistance: (quick.clamp(0.1, 20.0), slow.clamp(0.0, 20.0), loose.clamp(0.05, 1.0)),
             end: (end, end_spread.clamp(0.3, 1.0)),
         })
@@ -59,7 +61,8 @@ impl Learned {
             soc,
             spread: spread as f32,
             sizes: belief.sizes.map(|size| size as f32),
-            offset: [belief.offset.0 as f32, belief.offset.1 as f32],
+            curve: belief.curve.map(|volts| volts as f32),
+            curve_spread: belief.curve_spread.unwrap_or_default().map(|volts| volts as f32),
             resistance: [quick as f32, slow as f32, loose as f32],
             end: [belief.end.0 as f32, belief.end.1 as f32],
             leak: leak as f32,

@@ -33,7 +33,7 @@ pub use suspect::Advisory;
 
 use bank::{Bank, Belief, Start, View};
 use cell::Cell;
-use drift::{FAST, SLOW, WANDER, curve, places};
+use drift::{FAST, SLOW, WANDER};
 use fall::Fall;
 use full::Full;
 use load::{PresentLoad, weight};
@@ -113,6 +113,8 @@ pub struct Estimator {
     /// Charge out of and into the battery since the start, or the last time it was full, Ah; and the hours.
     counted: (f64, f64, f64),
     was_full: bool,
+    /// The charge drawn since full is known.
+    placed: bool,
     was_empty: bool,
     /// Charge drawn since full when the count began, in parts of the label's capacity.
     drawn_before: f64,
@@ -145,7 +147,7 @@ impl Estimator {
     /// clock at boot), which widens the band.
     pub fn new(battery: Battery, learned: Option<&Learned>, off_for: Option<Duration>) -> Self {
         let cell = Cell::new(&battery);
-        let belief = learned.and_then(|known| known.belief(cell.steady_spread()));
+        let belief = learned.and_then(Learned::belief);
         let belief = belief.map_or_else(|| Belief::fresh(&cell), Belief::humble);
         let start = learned.map_or(Start::Unknown, |known| restart(known, off_for));
         let bank = Bank::new(&cell, start, &belief);
@@ -166,6 +168,7 @@ impl Estimator {
             gassed: 0.0,
             counted: (0.0, 0.0, 0.0),
             was_full: false,
+            placed: start.is_placed(),
             was_empty: false,
             drawn_before: start.drawn(),
             passed: 0.0,
@@ -194,6 +197,7 @@ impl Estimator {
         self.pending = (0.0, 0.0);
         self.counted = (0.0, 0.0, 0.0);
         self.was_full = false;
+        self.placed = start.is_placed();
         self.draw();
     }
 
@@ -282,6 +286,10 @@ impl Estimator {
                 self.bank.see_resistance(seen, variance / (resistance * resistance) + 0.04);
             }
         }
+        // A count from a known start is better than the voltage of a charge.
+        if let Some((volts, amps)) = self.window.charge(self.cell.label).filter(|_| !self.placed) {
+            self.bank.weigh_charge(&self.cell, volts, amps, self.celsius);
+        }
         if let Some(view) =
             self.window.take(resistance, self.cell.label, self.drawn_since_full(), self.celsius)
         {
@@ -362,6 +370,7 @@ impl Estimator {
             self.leak = (self.leak + 0.2 * left / hours).clamp(-most, most);
         }
         self.was_full = true;
+        self.placed = true;
         self.start = Start::About { soc: 1.0, spread: FULL_SPREAD, trust: 1.0 };
         self.drawn_before = 0.0;
         self.passed = 0.0;
@@ -391,8 +400,10 @@ impl Estimator {
         let likely = self.load.amps() * passed.as_secs_f64() / 3600.0 / self.cell.label;
         let most = most.min(1.0);
         self.bank.blur(-(most.min(1.5 * likely.abs() + 0.02)), most.min(1.5 * likely.abs() + 0.02));
+        self.drawn_before = self.drawn_since_full();
         self.counted = (0.0, 0.0, 0.0);
-        self.was_full = false;
+        self.passed = 0.0;
+        (self.was_full, self.placed) = (false, false);
         self.window = Window::default();
         self.draw();
     }
@@ -431,7 +442,7 @@ impl Estimator {
         let all = self.bank.percentiles(
             |one| {
                 let end = ends.at(one.size);
-                let offset = one.errors[WANDER] + curve(&one.errors, &places(drawn + one.soc * one.size));
+                let offset = one.errors[WANDER] + self.bank.offset_when_empty(one, drawn);
                 let drop = amps * ohms * (peak * one.errors[FAST] + one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
@@ -477,7 +488,7 @@ fn restart(known: &Learned, off_for: Option<Duration>) -> Start {
     let spread = f64::from(known.spread).clamp(0.005, 0.3);
     let Some(off) = off_for else {
         // A reboot, or weeks in the sun: nobody knows.
-        return Start::About { soc: soc.fraction(), spread: spread + 0.02, trust: 0.5 };
+        return Start::Was { soc: soc.fraction(), spread: spread + 0.02 };
     };
     // A panel or another load may have been at work meanwhile.
     let hours = off.as_secs_f64() / 3600.0;

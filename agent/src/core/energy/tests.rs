@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::Battery;
 use hardware::battery::Chemistry;
-use protocol::report::Basis;
+use protocol::report::{Basis, SocBand};
 use protocol::{Charge, Power, Temperature};
 
 /// What a user would configure.
@@ -258,12 +258,47 @@ fn a_restart_goes_on_where_it_was_and_a_long_absence_widens_the_band() {
 }
 
 #[test]
+fn after_an_unknown_time_off_a_few_hours_of_load_narrow_the_band_again() {
+    let mut before = vouched(Chemistry::Agm, 70.0, 1.0);
+    Plant::new(Chemistry::Agm, 70.0).discharge(&mut before, 0.35);
+    let learned = before.learned();
+    // The sun was at work meanwhile.
+    let mut plant = Plant { soc: 0.75, ..Plant::new(Chemistry::Agm, 70.0) };
+    let mut known = Estimator::new(battery(Chemistry::Agm, 70.0), Some(&learned), None);
+    let mut fresh = Estimator::new(battery(Chemistry::Agm, 70.0), None, None);
+    plant.clone().discharge(&mut fresh, 0.65);
+    plant.discharge(&mut known, 0.65);
+    let band = |estimator: &Estimator| estimator.energy(Uptime::from_secs(plant.seconds)).soc.unwrap();
+    let (known, fresh) = (band(&known), band(&fresh));
+    assert!(known.low.fraction() < 0.65 && known.high.fraction() > 0.65, "{known:?}");
+    assert!(0.65 - known.low.fraction() < 0.12, "{known:?}");
+    let width = |band: SocBand| band.high.points_above(band.low);
+    assert!(width(known) < 0.8 * width(fresh), "{known:?}, and with nothing learned {fresh:?}");
+}
+
+#[test]
+fn the_voltage_of_a_charge_rules_out_an_empty_battery_and_a_full_one() {
+    for soc in [0.3, 0.5, 0.7] {
+        let mut plant = Plant { soc, ohms: 3.0 / 70.0, ..Plant::new(Chemistry::Agm, 70.0) };
+        let mut estimator = Estimator::new(battery(Chemistry::Agm, 70.0), None, None);
+        for _ in 0..360 {
+            let (now, sample) = plant.step(-4.0);
+            estimator.observe(now, &sample);
+        }
+        let band = estimator.energy(Uptime::from_secs(plant.seconds)).soc.unwrap();
+        assert!(band.low.fraction() < plant.soc && plant.soc < band.high.fraction(), "{soc}: {band:?}");
+        assert!(band.low.fraction() > 0.15 || soc < 0.4, "{soc}: {band:?}");
+        assert!(band.high.fraction() < 0.9 || soc > 0.4, "{soc}: {band:?}");
+    }
+}
+
+#[test]
 fn what_was_learned_survives_its_encoding() {
     let mut estimator = vouched(Chemistry::Gel, 70.0, 1.0);
     Plant::new(Chemistry::Gel, 60.0).discharge(&mut estimator, 0.2);
     let learned = estimator.learned();
     let bytes = postcard::to_stdvec(&learned).unwrap();
-    assert!(bytes.len() <= 96, "{} bytes", bytes.len());
+    assert!(bytes.len() <= 120, "{} bytes", bytes.len());
     let back: Learned = postcard::from_bytes(&bytes).unwrap();
     assert!((back.soc.unwrap().fraction() - learned.soc.unwrap().fraction()).abs() < 0.001);
     assert_eq!(Learned { soc: None, ..back }, Learned { soc: None, ..learned });

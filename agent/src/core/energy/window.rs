@@ -18,6 +18,11 @@ const SURFACE_MOVED: f64 = 0.02;
 /// Under this, in parts of the capacity an hour, the load may be a charger's.
 const DISCHARGE_LEAST: f64 = 0.002;
 
+/// Over this, in parts of the capacity an hour, a charge moves the voltage by more than a voltmeter's error ...
+const CHARGE_LEAST: f64 = 0.01;
+/// ... once the slow pair has followed so far.
+const CHARGE_LASTS: f64 = 0.6;
+
 /// Sums since the last view.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
@@ -84,6 +89,13 @@ impl Window {
         let surface = 0.25 * self.surface;
         let noise = 0.03 * 0.03 + lag * lag + surface * surface + 0.1 * swing * resistance * resistance;
         Some(View { volts, amps, amps_slow: self.amps_slow, drawn, celsius, noise })
+    }
+
+    /// Mean voltage and current (A, into the battery) of a window in which it was charged, as it was before; `None` otherwise.
+    pub(super) fn charge(&self, label: f64) -> Option<(f64, f64)> {
+        let (volts, amps) = (self.volts / self.seconds, -self.amps / self.seconds);
+        let lasts = -self.amps_slow > CHARGE_LASTS * amps;
+        (self.seconds >= SPAN_SECONDS_LEAST && amps > CHARGE_LEAST * label && lasts).then_some((volts, amps))
     }
 
     /// Drops what was gathered: a gap lies in it.
