@@ -6,11 +6,13 @@ use protocol::Soc;
 use tests::lab::{Host, Lab, Tally};
 use tests::{require, wait};
 
-use crate::fleet::fleet;
+use crate::fleet::{REPLICAS, fleet};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 /// A battery falls from full to empty in this time: a minute for a night.
 const NIGHT: Duration = Duration::from_mins(1);
+/// Batteries that fall one after another are so far apart.
+const APART: Duration = Duration::from_secs(12);
 
 /// Empties a host's battery until its agent has powered it off.
 pub(crate) fn fall(lab: &Lab, host: &Host) {
@@ -35,4 +37,24 @@ fn a_node_whose_battery_falls_to_halt_loses_no_request() {
     fall(&lab, victim);
     nobody_noticed("a worker's battery falls to halt", &lab.watch(visitors));
     assert!(lab.serves(spare), "its replica moved to the host that had none");
+}
+
+#[test]
+fn batteries_of_all_replicas_that_fall_one_after_another_lose_no_request() {
+    if !require::lab("batteries_of_all_replicas_that_fall_one_after_another_lose_no_request") {
+        return;
+    }
+    let lab = fleet(1);
+    let (serving, spare): (Vec<&Host>, Vec<&Host>) =
+        lab.workers().into_iter().partition(|host| lab.serves(host));
+    assert_eq!(serving.len(), REPLICAS);
+    let visitors = lab.visitors();
+    for (index, host) in (0..).zip(&serving) {
+        lab.supply(&host.plan().supply).go_to(Soc::from_percent(20.0), NIGHT + APART * index);
+    }
+    for host in &serving {
+        wait::until_true(format!("{} to power itself off", host.name()), PATIENCE, || !host.is_on());
+    }
+    nobody_noticed("the batteries of all replicas fall, one after another", &lab.watch(visitors));
+    assert!(lab.serves(spare[0]), "the last one serves");
 }
