@@ -1,9 +1,11 @@
-//! Power switches for planning: which nodes have one, and off with the power of those that are parked.
+//! Power switches: which nodes have one, and off with the power of those that are down.
 //!
 //! Nobody announces switches. On a supply that is planned on energy the leader asks, node by node: it orders the switch of
 //! a node that is up to be on, which changes nothing, and learns from the answer whether there is one. Only nodes that
-//! can be woken again are parked by plan. A parked board still draws up to 2 W, so once it is down its power is
-//! switched off; to wake it is to switch it on.
+//! can be woken again are parked by plan. Whatever parked a node, and on every supply, planned or not: a parked board
+//! still draws up to 2 W, so five minutes after it went down its power is switched off; to wake it is to switch it on. The
+//! power of a node that is [`super::missing`] for so long that its agent, did it live, would have halted is switched off
+//! as well, so that switching it on again wakes it.
 
 use std::time::Duration;
 
