@@ -51,3 +51,54 @@ fn every_command_that_a_document_prints_exists() {
     }
     assert!(tried >= 6, "only {tried} commands were found");
 }
+
+/// The command line's reference is made by the program itself: `UPDATE_DOCUMENTS=1` writes it.
+#[test]
+fn the_command_lines_reference_is_what_the_program_says() {
+    let help = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+        // Whatever the environment of this test is, the text is the same.
+        command.args(words).env("COLUMNS", "80").env_remove("NO_COLOR");
+        let output = command.output().expect("the program runs");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+    };
+    let overview = help(&["--help"]);
+    let mut text = format!(
+        "# The command line\n\nMade from the program by its tests. What `--json` prints: [schema.md](schema.md).\n\n\
+         ```text\n{overview}\n```\n"
+    );
+    let listed = overview.split("Commands:").nth(1).expect("commands");
+    let names = listed.lines().skip(1).map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+    for name in names.filter(|name| !name.is_empty() && *name != "help") {
+        text += &help_section(name, &help(&[name, "--help"]));
+    }
+    let file = root().join("docs/cli.md");
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(&file, &text).expect("it can be written");
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert!(kept == text, "docs/cli.md is out of date: UPDATE_DOCUMENTS=1 writes it anew");
+}
+
+/// Each fault that the system can name is in the page for whoever stands before it.
+#[test]
+fn every_fault_that_can_be_named_says_what_to_do() {
+    let page = fs::read_to_string(root().join("docs/what-do-i-do-when.md")).expect("a text");
+    let faults = fs::read_to_string(root().join("protocol/src/fault.rs")).expect("a text");
+    let display = faults.split("impl fmt::Display for Fault").nth(1).expect("its words");
+    let display = display.split("\n}\n").next().expect("its end");
+    let words: Vec<&str> = display.split('"').skip(1).step_by(2).collect();
+    assert!(words.len() >= 15, "{words:?}");
+    for word in words {
+        // The parts between the numbers.
+        let longest = word.split(['{', '}']).step_by(2).max_by_key(|part| part.len()).unwrap_or_default();
+        let longest = longest.trim_matches([' ', '(']);
+        assert!(page.contains(longest), "{longest:?} is not in docs/what-do-i-do-when.md");
+    }
+}
+
+/// One command's part of the reference.
+fn help_section(name: &str, help: &str) -> String {
+    format!("\n## `heliostat {name}`\n\n```text\n{help}\n```\n")
+}

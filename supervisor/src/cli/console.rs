@@ -16,13 +16,13 @@ use crate::tui::serial::{Paper, Typed, Word};
 use crate::tui::{Key, Look, Signals};
 
 /// What a screen that stands still costs, in bytes a second: news and rows that are written anew together.
-const CALM: f64 = 190.0;
+const CALM: f64 = 194.0;
 /// Of what the line carries, so much is used while somebody waits for a picture.
 const SHARE: f64 = 0.9;
 /// Who pressed a key is waiting for so long.
 const LIVELY_FOR: Duration = Duration::from_secs(2);
 /// How much may be saved up to be written at once.
-const BURST: f64 = 160.0;
+const BURST: f64 = 300.0;
 /// The line is looked at this often.
 const WAIT: Duration = Duration::from_millis(50);
 /// A line that is gone is tried again this often.

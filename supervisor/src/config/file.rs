@@ -14,7 +14,7 @@ use super::error::ConfigError;
 use super::prove::Prover;
 use super::site::{SiteTable, site};
 use super::traffic::{BalancerTable, OrchestratorTable, balancer, orchestrator};
-use super::watch::{HistoryTable, history_rows_max};
+use super::watch::{HistoryTable, NotifyTable, WebTable, history_rows_max, notify, web};
 use super::{Config, Given, LISTEN_DEFAULT, Places};
 use crate::core::forecast::Chance;
 use crate::core::settings::{Chemistry, PlanSettings, SupplySettings, Thresholds, Worth};
@@ -45,6 +45,8 @@ struct File {
     journal: JournalTable,
     #[serde(default)]
     history: HistoryTable,
+    web: Option<WebTable>,
+    notify: Option<NotifyTable>,
     #[serde(default)]
     plan: PlanTable,
     balancer: Option<BalancerTable>,
@@ -185,6 +187,8 @@ pub(super) fn parse(text: &str, file: &Path, given: Given) -> Result<Config, Con
         keepalived,
         journal_rows_max: table.journal.rows_max,
         history_rows_max: history_rows_max(&table.history, &prover)?,
+        web: web(table.web.as_ref()),
+        notify: notify(table.notify.as_ref(), &prover)?,
         haproxy_socket,
         docker_socket,
         settings,

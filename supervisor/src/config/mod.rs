@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use watch::{Notify, Webhook};
 
 use crate::core::Settings;
 
@@ -51,6 +52,10 @@ pub struct Config {
     pub journal_rows_max: u32,
     /// The most rows the history keeps.
     pub history_rows_max: u32,
+    /// Where the status page and the metrics are served, if they are.
+    pub web: Option<SocketAddr>,
+    /// Who is told of what matters, if somebody is.
+    pub notify: Option<Notify>,
     /// HAProxy's runtime socket, if it is driven.
     pub haproxy_socket: Option<PathBuf>,
     /// Docker's socket, if its Swarm is driven.

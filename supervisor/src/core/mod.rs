@@ -21,6 +21,7 @@ mod supply;
 
 pub mod action;
 pub mod address;
+pub mod alarm;
 pub mod balancer;
 pub mod budget;
 pub mod enrolment;

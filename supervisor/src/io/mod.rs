@@ -20,5 +20,7 @@ pub mod operator;
 mod orchestrator;
 pub mod run;
 mod steering;
+mod tell;
+mod web;
 
 pub use clock::{Clock, Timestamp};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep_until};
 
 use super::address::Address;
@@ -22,7 +23,9 @@ use super::links::{self, FromLinks, Outbox};
 use super::notify;
 use super::operator::{self, Question, Shelf, SocketError, Status};
 use super::steering::Steering;
-use crate::config::{Config, Keepalived};
+use super::tell::Teller;
+use super::web::Web;
+use crate::config::{Config, Keepalived, Notify};
 use crate::core;
 use crate::core::person::{AskId, PersonAnswer, PersonEvent};
 use crate::core::{
@@ -88,6 +91,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let connections_max = config.settings.links_max + LINGERING_MAX;
     let history =
         History::open(&config.history_path(), config.history_rows_max).map_err(RunError::Threads)?;
+    let (web, teller) = watched(config.web, config.notify, &questions, &history).await?;
     let shelf = Shelf { journal: journal.reader(), history: history.reader() };
     let (steering, steered) = Steering::start(config.haproxy_socket, config.docker_socket);
     let opened = desk::open(Folder::of(&config.data), config.certificates_valid_for, &config.peers)?;
@@ -98,6 +102,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         core: Supervisor::resume(config.settings, kept).with_ledger(ledger, rules),
         outbox: Outbox::default(),
         journal,
+        teller,
         history,
         steering,
         address: None,
@@ -120,10 +125,29 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     notify::stopping();
     accepting.abort();
     answering.abort();
+    if let Some(web) = web {
+        web.abort();
+    }
     remove_socket(&config.socket);
     world.history.close();
     world.journal.close();
     Ok(())
+}
+
+/// Starts what others see of it: the page and the metrics, and who is told of what matters.
+async fn watched(
+    web: Option<SocketAddr>,
+    notify: Option<Notify>,
+    questions: &mpsc::Sender<Question>,
+    history: &History,
+) -> Result<(Option<JoinHandle<()>>, Option<Teller>), RunError> {
+    let teller = notify.map(Teller::start);
+    let Some(address) = web else { return Ok((None, teller)) };
+    let listener = TcpListener::bind(address).await.map_err(|cause| RunError::Listen { address, cause })?;
+    let bound = listener.local_addr().unwrap_or(address);
+    tracing::info!("status page and metrics on http://{bound}/");
+    let web = Web::new(questions.clone(), history.reader());
+    Ok((Some(tokio::spawn(web.serve(listener))), teller))
 }
 
 /// The next start would replace it anyway; a clean end leaves nothing behind.
@@ -158,6 +182,7 @@ struct World {
     core: Supervisor,
     outbox: Outbox,
     journal: Journal,
+    teller: Option<Teller>,
     history: History,
     steering: Steering,
     address: Option<Address>,
@@ -297,6 +322,9 @@ impl World {
             Action::Close { link } => self.outbox.close(link, None),
             Action::Record(record) => {
                 log(&record);
+                if let Some(teller) = &self.teller {
+                    teller.tell(&record);
+                }
                 self.journal.record(record);
             }
             Action::Remember(node) => self.journal.remember(node),

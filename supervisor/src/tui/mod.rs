@@ -24,6 +24,7 @@ mod supply;
 pub mod svg;
 mod words;
 
+pub use board::next_steps;
 pub use keys::Key;
 pub use look::Look;
 pub use scene::Scene;

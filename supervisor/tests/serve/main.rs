@@ -10,3 +10,4 @@ mod operator;
 mod person;
 mod restart;
 mod served;
+mod web;

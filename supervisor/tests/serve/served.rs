@@ -54,7 +54,29 @@ impl Served {
         Self::start_with(data, &["--config", file.to_str().unwrap()])
     }
 
+    /// As [`Self::start_configured`], with a web page; returns where it is.
+    pub(crate) fn with_web(data: &Path, config: &str) -> (Self, SocketAddr) {
+        let file = data.join("supervisor.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut served = Self::spawn(data, &["--config", file.to_str().unwrap()]);
+        let line = served.wait_for_log("metrics on http://");
+        let web = line.split("http://").nth(1).unwrap().trim_end_matches('/').parse().unwrap();
+        (served.listening(), web)
+    }
+
     fn start_with(data: &Path, more: &[&str]) -> Self {
+        Self::spawn(data, more).listening()
+    }
+
+    /// Waits until it says where it listens.
+    fn listening(mut self) -> Self {
+        let line = self.wait_for_log("listening on ");
+        let address = line.split("listening on ").nth(1).unwrap().split(',').next().unwrap();
+        self.address = address.parse().unwrap();
+        self
+    }
+
+    fn spawn(data: &Path, more: &[&str]) -> Self {
         let mut child = serve_command(data, more).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (lines, log) = channel();
@@ -66,11 +88,7 @@ impl Served {
                 }
             }
         });
-        let mut served = Self { child, data: data.to_owned(), address: "127.0.0.1:0".parse().unwrap(), log };
-        let line = served.wait_for_log("listening on ");
-        let address = line.split("listening on ").nth(1).unwrap().split(',').next().unwrap();
-        served.address = address.parse().unwrap();
-        served
+        Self { child, data: data.to_owned(), address: "127.0.0.1:0".parse().unwrap(), log }
     }
 
     /// The next line of the log that holds this.

@@ -173,3 +173,9 @@ pub(super) fn lowest(course: &[HourView]) -> Option<(Seconds, Soc)> {
     let least = course.iter().min_by(|a, b| a.soc.fraction().total_cmp(&b.soc.fraction()))?;
     Some((least.begins_in, least.soc))
 }
+
+/// `pi9 to shed, pi10 to normal`.
+pub(super) fn step_words(nodes: &[(NodeName, Stage)]) -> String {
+    let words: Vec<_> = nodes.iter().map(|(node, stage)| format!("{node} to {stage}")).collect();
+    words.join(", ")
+}

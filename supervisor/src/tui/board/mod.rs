@@ -15,6 +15,7 @@ use std::time::Duration;
 use protocol::{NodeName, SupplyName, Uptime};
 
 use super::keys::Key;
+use crate::core::budget::view::HourView;
 use crate::core::person::Verb;
 use crate::core::view::FleetView;
 use crate::io::operator::Asked;
@@ -321,6 +322,12 @@ impl Board {
     fn chosen(&self) -> Option<&NodeName> {
         self.fleet()?.nodes.get(self.chosen_row()).map(|node| &node.name)
     }
+}
+
+/// What the plan changes next, in words: `in 2 h: pi9 to drain`.
+pub fn next_steps(course: &[HourView]) -> Option<String> {
+    let (within, nodes) = known::steps(course).into_iter().next()?;
+    Some(format!("in {within}: {}", known::step_words(&nodes)))
 }
 
 /// How often a board that stands still is painted anew, for the ages that it shows.

@@ -17,6 +17,10 @@ const ASK_SIZE: &[u8] = b"\x18\x1b[r\x1b[999;999H\x1b[6n";
 /// So many unchanged cells are written again rather than stepped over: the step costs as much.
 const BRIDGE: u16 = 4;
 
+/// A row with more blanks than this in its gaps is erased and written in parts; others are written whole, because a row
+/// that is blank for a moment flickers.
+const GAPS_MIN: usize = 20;
+
 /// One character of the far screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Glyph {
@@ -137,6 +141,9 @@ impl Paper {
             out.push(CANCEL);
             let (from, to) = (self.index(0, self.scrub), self.index(0, self.scrub + 1));
             self.shown[from..to].fill(None);
+            if self.gaps(self.scrub) > GAPS_MIN {
+                self.erase(self.scrub, &mut out);
+            }
             self.row(self.scrub, &mut out);
             self.scrub = (self.scrub + 1) % self.height.max(1);
         }
@@ -152,6 +159,24 @@ impl Paper {
     /// What leaves the far screen as a person expects it.
     pub fn leave() -> &'static [u8] {
         LEAVE
+    }
+
+    /// How many blanks of a row lie in gaps that are cheaper stepped over than written.
+    fn gaps(&self, y: u16) -> usize {
+        let row = &self.wanted[self.index(0, y)..self.index(0, y + 1)];
+        let ink = row.iter().rposition(|glyph| *glyph != Glyph::BLANK).map_or(0, |last| last + 1);
+        let runs = row.iter().take(ink).collect::<Vec<_>>();
+        let blank = runs.chunk_by(|a, b| (**a == Glyph::BLANK) == (**b == Glyph::BLANK));
+        blank.filter(|run| *run[0] == Glyph::BLANK && run.len() > usize::from(BRIDGE)).map(<[_]>::len).sum()
+    }
+
+    /// Makes a row blank, whatever stands there.
+    fn erase(&mut self, y: u16, out: &mut Vec<u8>) {
+        self.go(0, y, out);
+        self.put_pen(Pen::default(), out);
+        out.extend_from_slice(b"\x1b[2K");
+        let (from, to) = (self.index(0, y), self.index(0, y + 1));
+        self.shown[from..to].fill(Some(Glyph::BLANK));
     }
 
     fn index(&self, x: u16, y: u16) -> usize {

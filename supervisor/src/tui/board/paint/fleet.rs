@@ -75,11 +75,13 @@ fn board(node: &NodeView) -> (String, String) {
     )
 }
 
-/// A span in four columns.
+/// How long ago, in four columns.
 pub(super) fn short(span: Option<Seconds>) -> String {
     match span.map(|span| span.0) {
         None => "-".to_owned(),
-        Some(seconds @ 0..=99) => format!("{seconds}s"),
+        // A node is heard every few seconds: counting those is no news.
+        Some(0..=9) => "now".to_owned(),
+        Some(seconds @ 10..=99) => format!("{seconds}s"),
         Some(seconds @ 100..=5999) => format!("{}m", seconds / 60),
         Some(seconds @ 6000..=359_999) => format!("{}h", seconds / 3600),
         Some(seconds) => format!("{}d", seconds / 86_400),

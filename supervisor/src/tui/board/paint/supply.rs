@@ -1,6 +1,6 @@
 //! The supplies: what the energy is, and how long it lasts.
 
-use protocol::{NodeName, Soc, Stage};
+use protocol::Soc;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::{Sheet, curve, split};
 use crate::core::view::{FleetView, SupplyView};
 use crate::tui::Look;
-use crate::tui::board::known::{Known, lowest, steps};
+use crate::tui::board::known::{Known, lowest, step_words, steps};
 
 /// Columns of the bar.
 const BAR: usize = 14;
@@ -106,12 +106,6 @@ fn next(supply: &SupplyView, known: &Known) -> String {
         |(within, nodes)| format!("next in {within}: {}", step_words(&nodes)),
     );
     format!("{sun}{plan}{step}")
-}
-
-/// `pi9 to shed, pi10 to normal`.
-pub(super) fn step_words(nodes: &[(NodeName, Stage)]) -> String {
-    let words: Vec<_> = nodes.iter().map(|(node, stage)| format!("{node} to {stage}")).collect();
-    words.join(", ")
 }
 
 /// Everything about one supply.

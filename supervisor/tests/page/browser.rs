@@ -1,0 +1,127 @@
+//! A browser without a window.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+/// On the slowest machine.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+/// Chromium, and the program that drives it (`tests/run page` installs both). Both end with this.
+pub(crate) struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+    profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Opens a page.
+    pub(crate) fn open(url: &str) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let said = lines.find(|line| line.contains("started successfully on port")).unwrap();
+        // It goes on talking: somebody must listen.
+        std::thread::spawn(move || lines.for_each(drop));
+        let port = said.trim_end_matches('.').rsplit(' ').next().unwrap().parse().unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let mut browser = Self { driver, port, session: String::new(), profile: profile };
+        let folder = format!("--user-data-dir={}", browser.profile.path().display());
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=900,1000",
+            folder.as_str(),
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}}}});
+        let opened = browser.ask("POST", "/session", &wanted);
+        opened["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
+        browser.ask_here("POST", "/url", &json!({"url": url}));
+        browser
+    }
+
+    /// What a person reads.
+    pub(crate) fn text(&mut self) -> String {
+        self.run("return document.body.innerText")
+    }
+
+    /// Waits until the page shows these words.
+    pub(crate) fn wait_for_text(&mut self, words: &str) {
+        let begun = Instant::now();
+        while !self.text().contains(words) {
+            assert!(begun.elapsed() < DEADLINE, "{words:?} never came:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Runs a script, as the browser's owner may; what it returns, as text.
+    pub(crate) fn run(&mut self, script: &str) -> String {
+        let answer = self.ask_here("POST", "/execute/sync", &json!({"script": script, "args": []}));
+        answer.as_str().map_or_else(|| answer.to_string(), str::to_owned)
+    }
+
+    /// What it looks like, as PNG.
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let answer = self.ask_here("GET", "/screenshot", &Value::Null);
+        BASE64.decode(answer.as_str().unwrap().as_bytes()).unwrap()
+    }
+
+    fn ask_here(&mut self, method: &str, path: &str, body: &Value) -> Value {
+        let path = format!("/session/{}{path}", self.session);
+        self.ask(method, &path, body)
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let (mut length, mut line) = (0, String::new());
+        while reader.read_line(&mut line).unwrap() > 2 {
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).unwrap();
+        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+        let value = answer["value"].take();
+        assert!(value.get("error").is_none(), "{method} {path}: {value}");
+        value
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.session.is_empty() && !std::thread::panicking() {
+            self.ask_here("DELETE", "", &Value::Null);
+        }
+        // Fails when it has ended already.
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
