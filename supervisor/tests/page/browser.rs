@@ -34,7 +34,7 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let port = said.trim_end_matches('.').rsplit(' ').next().unwrap().parse().unwrap();
         let profile = tempfile::tempdir().unwrap();
-        let mut browser = Self { driver, port, session: String::new(), profile: profile };
+        let mut browser = Self { driver, port, session: String::new(), profile };
         let folder = format!("--user-data-dir={}", browser.profile.path().display());
         let arguments = [
             "--headless",

@@ -18,8 +18,9 @@ const BYTES_PER_SECOND: usize = 960;
 /// The line is emptied this often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A screen that was disturbed is right again within ten seconds; this is that, on a machine that is busy with other tests.
-const WITHIN: Duration = Duration::from_secs(13);
+/// A screen that was disturbed is right again in about ten seconds, and the times are printed; this bound is for a machine that is
+/// busy with other tests, while the fleet changes.
+const WITHIN: Duration = Duration::from_secs(25);
 
 /// The far end of a line: a terminal, and the wire to it.
 struct FarEnd {
