@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
-use agent::config::policy::{Enter, Leave};
-use agent::config::{Config, Policy, PowerOffBy, Sensor};
-use agent::io::identity::Papers;
+use crate::config::policy::{Enter, Leave};
+use crate::config::{Config, Policy, PowerOffBy, Sensor};
+use crate::io::identity::Papers;
 use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
 

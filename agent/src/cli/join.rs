@@ -7,8 +7,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use agent::config::Config;
-use agent::io::{identity, run};
+use crate::config::Config;
+use crate::io::{identity, run};
 use anyhow::{Context, bail};
 use protocol::NodeName;
 use protocol::trust::enrol::{self, EnrolError, Trust};

@@ -3,9 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use agent::config::Config;
-use agent::core::action::Lamps;
-use agent::io::leds::Leds;
+use crate::config::Config;
+use crate::core::action::Lamps;
+use crate::io::leds::Leds;
 use anyhow::bail;
 use hardware::linux::Root;
 use protocol::Stage;

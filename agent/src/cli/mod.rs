@@ -5,16 +5,19 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use agent::config::Config;
-use agent::io::config_file::LoadError;
-use agent::io::{config_file, log, run};
+use crate::config::Config;
+use crate::io::config_file::LoadError;
+use crate::io::{config_file, log, run};
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 mod check;
 mod join;
 mod lamp_test;
 mod probe;
+mod recorder;
+mod release;
+mod switch;
 
 /// Keeps one node and its SD card safe as the energy of its battery falls.
 #[derive(Debug, Parser)]
@@ -71,10 +74,24 @@ enum Command {
         #[command(flatten)]
         path: ConfigPath,
     },
+    /// Switch another node's power by hand, to see that the right relay follows
+    Switch(switch::Args),
+    /// Read the flight recorder: what the agent knew and did, up to a power cut
+    Recorder(recorder::Args),
+    /// Give back what an agent that has stopped had capped, paused or stopped
+    Release {
+        #[command(flatten)]
+        path: ConfigPath,
+    },
+}
+
+/// All commands with their options: for manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that was asked for.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     // Clap itself ends with 2 for a wrong command line.
     let cli = Cli::parse();
     match cli.command {
@@ -91,6 +108,9 @@ pub(crate) fn main() -> ExitCode {
             Err(error) => wrong_config(&error),
         },
         Command::LampTest { path } => with_config(&path, lamp_test::run),
+        Command::Switch(args) => with_config(&args.path, |config| switch::run(&args, config)),
+        Command::Recorder(args) => with_config(args.config(), |config| recorder::run(config, &args)),
+        Command::Release { path } => with_config(&path, release::run),
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::config::Containers;
-use agent::io::docker::Engine;
+use crate::config::Containers;
+use crate::io::docker::Engine;
 use hardware::chips::detect::Found;
 use hardware::linux::Root;
 use hardware::linux::probe::{Inventory, probe};

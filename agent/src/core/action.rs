@@ -1,11 +1,14 @@
 //! What the core wants done. Data, not closures: a decision is tested as a list of these.
 
+use std::fmt;
 use std::time::Duration;
 
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::report::ContainerEntry;
 use protocol::standing::Standing;
 use protocol::{Frequency, NodeName, Reason, Report, Sequence, Stage};
+
+use serde::{Deserialize, Serialize};
 
 use super::event::{ContainerId, CpuSettings, SupervisorId};
 use super::state::State;
@@ -109,8 +112,8 @@ pub enum Action {
     Stop,
 }
 
-/// What to do to a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What to do to a container. Append only: the flight recorder keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContainerChange {
     /// Set the CPU settings: a cap of ours, or the originals again.
     SetCpu(CpuSettings),
@@ -213,4 +216,26 @@ pub enum Warning {
         /// In words.
         what: String,
     },
+}
+
+impl fmt::Display for Warning {
+    /// In words, for the log and the recorder.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadLabel { container, label, value, assumed } => {
+                write!(
+                    f,
+                    "container {container}: label {label}={value:?} is not understood, {assumed} is assumed"
+                )
+            }
+            Self::ActionFailed { what, why } => write!(f, "{what} failed: {why}"),
+            Self::StateNotSaved { why } => {
+                write!(
+                    f,
+                    "the state is not saved ({why}): what is changed now may not be restored after a crash"
+                )
+            }
+            Self::Sensor { sensor, what } => write!(f, "sensor {sensor}: {what}"),
+        }
+    }
 }

@@ -14,12 +14,14 @@ use super::dry_run::Shadow;
 use super::leds::Leds;
 use super::links::Links;
 use super::power_off::PowerOff;
+use super::recorder::{self, Writer};
 use super::save::Saver;
 use super::switches::Switches;
 use super::systemd::Systemd;
 use crate::config::Config;
-use crate::core::action::{Action, ActionId, ContainerChange, Outgoing, Warning};
+use crate::core::action::{Action, ActionId, ContainerChange, Outgoing};
 use crate::core::event::{ActionError, ContainerId, DockerEvent, Event};
+use crate::core::recorder::Record;
 
 /// Everything that acts.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Hands {
     links: Links,
     switches: Switches,
     power_off: PowerOff,
+    /// `None` in a dry run.
+    recorder: Option<Writer>,
     /// What people call the containers, for the log.
     names: BTreeMap<ContainerId, String>,
     /// A power off that waits for the actions before it.
@@ -56,6 +60,7 @@ impl Hands {
     ) -> Self {
         Self {
             shadow: saver.is_none().then(Shadow::default),
+            recorder: saver.is_some().then(|| Writer::start(recorder::path(&config.state.path))),
             saver,
             engine,
             links,
@@ -156,7 +161,7 @@ impl Hands {
                 info!(dry_run = self.dry_run(), "stage {from} -> {to}: {reason}");
                 systemd.status(&format!("{to}: {reason}"));
             }
-            Action::Warn(warning) => warn!("{}", Told(&warning)),
+            Action::Warn(warning) => warn!("{warning}"),
             Action::Stop => self.stopped = true,
         }
     }
@@ -180,10 +185,20 @@ impl Hands {
         });
     }
 
-    /// Ends orderly: what is queued for the supervisors goes out, the LEDs are given back.
+    /// Puts records away.
+    pub fn record(&self, batch: Vec<Record>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.keep(batch);
+        }
+    }
+
+    /// Ends orderly: the recorder's last words are on disk, what is queued for the supervisors goes out, the LEDs are given back.
     pub async fn finish(mut self) {
         if !self.is_dry_run() {
             self.leds.give_back();
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish().await;
         }
         self.links.finish().await;
     }
@@ -245,30 +260,6 @@ impl std::fmt::Display for Words {
             ContainerChange::Unpause => f.write_str("unpause"),
             ContainerChange::Stop { timeout } => write!(f, "stop within {} s", timeout.as_secs()),
             ContainerChange::Start => f.write_str("start"),
-        }
-    }
-}
-
-/// A warning in words.
-struct Told<'a>(&'a Warning);
-
-impl std::fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Warning::BadLabel { container, label, value, assumed } => {
-                write!(
-                    f,
-                    "container {container}: label {label}={value:?} is not understood, {assumed} is assumed"
-                )
-            }
-            Warning::ActionFailed { what, why } => write!(f, "{what} failed: {why}"),
-            Warning::StateNotSaved { why } => {
-                write!(
-                    f,
-                    "the state is not saved ({why}): what is changed now may not be restored after a crash"
-                )
-            }
-            Warning::Sensor { sensor, what } => write!(f, "sensor {sensor}: {what}"),
         }
     }
 }

@@ -26,6 +26,8 @@ pub mod links;
 pub mod log;
 pub mod power_off;
 pub mod random;
+pub mod recorder;
+pub mod release;
 pub mod run;
 pub mod save;
 pub mod sensors;

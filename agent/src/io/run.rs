@@ -35,6 +35,7 @@ use crate::config::{Config, Sensor};
 use crate::core::Agent;
 use crate::core::action::Action;
 use crate::core::event::Event;
+use crate::core::recorder::Recorder;
 use crate::core::state::State;
 
 /// Events that may wait; whoever brings more waits with them.
@@ -167,6 +168,7 @@ fn agent_check(config: &Config, agent: &Agent, dry_run: bool) -> Result<Option<A
 struct Loop {
     clock: Clock,
     agent: Agent,
+    recorder: Recorder,
     sensors: Sensors,
     host: Host,
     hands: Hands,
@@ -221,6 +223,7 @@ impl Loop {
         info!(node = %agent.node(), supply = %config.node.supply, sensors = config.sensors.len(), "begins");
         Ok(Self {
             agent,
+            recorder: Recorder::new(),
             hands: Hands::new(config, &root, events, saver, engine, links),
             host: Host::new(&root),
             systemd: Systemd::from_env(),
@@ -322,7 +325,9 @@ impl Loop {
             if self.ends_the_dry_run(&event) {
                 self.stop();
             }
-            self.agent.handle(self.clock.now(), event, &mut actions);
+            let now = self.clock.now();
+            self.agent.handle(now, event, &mut actions);
+            self.hands.record(self.recorder.look(now, &self.agent, &actions));
             for action in actions.drain(..) {
                 self.hands.begin(action, &self.systemd, &mut ended);
             }

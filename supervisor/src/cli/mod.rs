@@ -88,6 +88,11 @@ enum Command {
     Node(enrolment::NodeArgs),
 }
 
+/// All commands with their options: for manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs what was typed.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
