@@ -87,6 +87,46 @@ pub fn keepalived(test: &str) -> bool {
     report(test, &missing)
 }
 
+/// Whether packages can be made and tried in a Debian tree here.
+///
+/// # Panics
+/// In CI, when they cannot.
+pub fn packages(test: &str) -> bool {
+    let programs = [
+        ("dpkg-deb", "dpkg"),
+        ("mmdebstrap", "mmdebstrap"),
+        ("lintian", "lintian"),
+        ("readelf", "binutils"),
+        ("chroot", "coreutils"),
+    ];
+    report(test, &missing("packages", &programs))
+}
+
+/// Whether arm64 programs can be built and run here.
+///
+/// # Panics
+/// In CI, when they cannot.
+pub fn cross(test: &str) -> bool {
+    let programs =
+        [("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"), ("qemu-aarch64-static", "qemu-user-static")];
+    report(test, &missing("packages", &programs))
+}
+
+/// Whether a Pi can be emulated here.
+///
+/// # Panics
+/// In CI, when it cannot.
+pub fn emulated_pi(test: &str) -> bool {
+    let programs = [
+        ("qemu-system-aarch64", "qemu-system-arm, of bookworm-backports"),
+        ("cpio", "cpio"),
+        ("mkfs.ext4", "e2fsprogs"),
+        ("debugfs", "e2fsprogs"),
+        ("setpriv", "util-linux"),
+    ];
+    report(test, &missing("hil", &programs))
+}
+
 /// Finds a program in the places where Debian puts them, whatever `PATH` says.
 pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"]

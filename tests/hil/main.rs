@@ -1,0 +1,231 @@
+//! The shipped arm64 agent on an emulated Raspberry Pi 3B, through the interfaces of Debian's own kernel.
+//!
+//! QEMU has the board's processor, I2C, GPIO, card; the kernel and its drivers are Debian's, unchanged. The INA226 is a
+//! table of registers behind an I2C adapter of our own (`module/hil_i2c.c`), because QEMU has none.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests touch clocks, files and processes: that is what they are for"
+)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod pi;
+
+use std::path::Path;
+use std::time::Duration;
+
+use agent::core::recorder::Note;
+use agent::io::recorder::{self, Tape};
+use agent::io::state_file::{self, Found};
+use protocol::{Soc, Stage};
+use tests::require;
+
+use pi::{Parts, Pi, card, from_card};
+
+/// No wait in the guest is longer; far more than what is waited for takes.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// So many times the card is looked at as a power cut would leave it.
+const CUTS: u64 = 50;
+/// So far the state of charge after a cut may be from the one before it: a part of one.
+const SOC_OFF: f64 = 0.01;
+
+/// The agent's config. Waits that a person would have in minutes are in seconds.
+const CONFIG: &str = "[node]\nname = \"pi\"\nsupply = \"shed\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n\
+    [[sensor]]\nkind = \"ina226\"\nbus = \"/dev/i2c-7\"\naddress = 0x40\nshunt = \"2 mOhm\"\ncurrent_max = \"40 A\"\n\
+    [policy]\nstale_hold = \"2 s\"\nstale_climb = \"4 s\"\ncollapse_hold = \"2 s\"\n\
+    [containers]\nsocket = \"/run/docker.sock\"\n[leds]\nstage = [\"ACT\"]\n\
+    [[switch]]\nnode = \"pi2\"\ngpio = 17\n[halt]\npower_off = \"systemd\"\n";
+
+const START: &str =
+    "heliostat-agent run --config /etc/heliostat/agent.toml >>/run/agent.log 2>&1 & echo $! >/run/agent.pid";
+const TAPE: &str = "heliostat-agent recorder show --last 1 --config /etc/heliostat/agent.toml";
+
+/// The whole story of one board, in one boot and a second one after a cut: each boot costs half a minute.
+#[test]
+fn the_shipped_agent_keeps_an_emulated_pi() {
+    if !require::emulated_pi("the_shipped_agent_keeps_an_emulated_pi") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (initramfs, sd) = (folder.path().join("initramfs"), folder.path().join("card"));
+    let parts = Parts::find();
+    let quick = CONFIG.replace("[containers]", "[state]\ninterval = \"10 s\"\n[containers]");
+    parts
+        .initramfs(&initramfs, &[("etc/heliostat/agent.toml", CONFIG), ("etc/heliostat/quick.toml", &quick)]);
+    card(&sd);
+    let mut pi = Pi::boot(&parts, &initramfs, &sd);
+    pi.battery(12.8, 1.0);
+
+    it_knows_the_board(&mut pi);
+    it_switches_a_relay(&mut pi);
+    it_reads_the_battery_and_shows_the_stage(&mut pi, &parts);
+    power_cuts_leave_state_and_recorder_readable(&mut pi, folder.path());
+    a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(&mut pi);
+
+    // The plug is pulled with containers paused; the next boot takes the stage up again.
+    let stage = stage_on_card(&mut pi, folder.path());
+    assert_eq!(stage, Stage::Drain);
+    pi.cut();
+    let mut pi = Pi::boot(&parts, &initramfs, &sd);
+    pi.battery(12.8, 1.0);
+    pi.sh(START);
+    pi.until("the state to be taken up", "cat /run/agent.log", PATIENCE, |log| {
+        log.contains("taken up again")
+    });
+    let log = pi.sh("cat /run/agent.log");
+    assert!(log.contains(&format!("stage={stage}")), "{log}");
+
+    a_collapse_stops_the_containers_in_order_and_powers_the_board_off(&mut pi);
+    drop(pi);
+    let tape = tape(&sd, folder.path());
+    assert!(
+        tape.kept.iter().any(|kept| matches!(kept.record.what, Note::PowerOff(_))),
+        "the recorder tells of the power off: {:?}",
+        tape.kept.last()
+    );
+}
+
+fn it_knows_the_board(pi: &mut Pi) {
+    let said = pi.sh("heliostat-agent probe >/run/probe.toml; cat /run/probe.toml");
+    assert!(said.contains("Raspberry Pi 3 Model B"), "{said}");
+    assert!(said.contains("/dev/i2c-7") && said.contains("ina226"), "{said}");
+    assert!(said.contains("ACT"), "{said}");
+    pi.sh("heliostat-agent check --config /run/probe.toml");
+    // The kernel's own driver reads the QEMU's thermometer over the board's I2C controller: the bus is a real one.
+    pi.qmp(
+        "qom-set",
+        &serde_json::json!({ "path": "/machine/peripheral/air", "property": "temperature", "value": 21_000 }),
+    );
+}
+
+/// rppal finds the board and drives a line, which QEMU shows; the line stays as it is when the program has ended.
+fn it_switches_a_relay(pi: &mut Pi) {
+    for (word, level) in [("on", true), ("off", false), ("on", true)] {
+        pi.sh(&format!("heliostat-agent switch pi2 {word} --config /etc/heliostat/agent.toml"));
+        assert_eq!(pi.gpio(17), level, "{word}");
+    }
+    let (said, status) = pi.try_sh("heliostat-agent switch pi9 on --config /etc/heliostat/agent.toml");
+    assert!(status == 1 && said.contains("pi2"), "{status}: {said}");
+}
+
+fn it_reads_the_battery_and_shows_the_stage(pi: &mut Pi, parts: &Parts) {
+    let uptime = "cut -d' ' -f1 /proc/uptime";
+    let begun: f64 = pi.sh(&format!("{uptime}; {START}")).lines().next().unwrap().trim().parse().unwrap();
+    pi.until("Docker's containers", "grep -c 'Docker answers' /run/agent.log", PATIENCE, |count| {
+        count == "1"
+    });
+    let up: f64 = pi.sh(uptime).parse().unwrap();
+    pi.until("the battery in the recorder", TAPE, PATIENCE, |said| said.contains("12.80 V"));
+    // Steady light: the stage is Normal. The LED's line is GPIO 47.
+    assert!(pi.gpio(47), "the lamp is on");
+    let pid = pi.sh("cat /run/agent.pid");
+    let figures = format!(
+        "grep VmRSS /proc/{pid}/status | tr -dc 0-9; echo; cat /proc/{pid}/task/*/status | grep ^voluntary | \
+         tr -dc '0-9\\n' | awk '{{n += $1}} END {{print n}}'; awk '{{print $7 * 512}}' /sys/block/mmcblk0/stat; {uptime}"
+    );
+    let numbers = |pi: &mut Pi| -> Vec<f64> {
+        pi.sh(&figures).lines().map(|line| line.trim().parse().unwrap()).collect()
+    };
+    let before = numbers(pi);
+    pi.sh("sleep 30");
+    let after = numbers(pi);
+    let seconds = after[3] - before[3];
+    println!(
+        "hil: agent {:.1} MB on disk, started in {:.2} s of the board's time, RSS {:.1} MB, {:.1} wake-ups a second, \
+         {:.0} KB written to the card in {seconds:.0} s",
+        parts.agent_bytes() as f64 / 1e6,
+        up - begun,
+        after[0] / 1024.0,
+        (after[1] - before[1]) / seconds,
+        (after[2] - before[2]) / 1024.0
+    );
+    assert!(after[0] < 16.0 * 1024.0, "RSS {} KiB", after[0]);
+}
+
+/// The recorder on a card.
+fn tape(card: &Path, folder: &Path) -> Tape {
+    let to = folder.join("recorder");
+    from_card(card, "/agent.recorder", &to);
+    recorder::read(&to).expect("the recorder is readable")
+}
+
+fn soc(tape: &Tape) -> Option<f64> {
+    tape.kept.iter().rev().find_map(|kept| match &kept.record.what {
+        Note::Known { energy, .. } => energy.soc.map(|soc| soc.best.fraction()),
+        _ => None,
+    })
+}
+
+fn stage_on_card(pi: &mut Pi, folder: &Path) -> Stage {
+    let (copy, state) = (folder.join("copy"), folder.join("state"));
+    pi.copy_card(&copy);
+    from_card(&copy, "/agent.state", &state);
+    match state_file::peek(&state, Path::new("/")) {
+        Found::State(state, _) => state.stage,
+        other => panic!("the state is not readable: {other:?}"),
+    }
+}
+
+/// The card is looked at as a power cut would leave it, at moments that nothing is in step with, while faults that come
+/// and go make the agent write.
+fn power_cuts_leave_state_and_recorder_readable(pi: &mut Pi, folder: &Path) {
+    pi.sh("kill $(cat /run/agent.pid)");
+    pi.until("the agent's end", "grep -c ' ends' /run/agent.log", PATIENCE, |count| count == "1");
+    pi.sh(&START.replace("agent.toml", "quick.toml"));
+    let (copy, state) = (folder.join("copy"), folder.join("state"));
+    pi.until("the second life", "grep -c 'Docker answers' /run/agent.log", PATIENCE, |count| count == "2");
+    pi.until("the first state", "ls /var/lib/heliostat", PATIENCE, |files| {
+        files.contains("agent.state\n") || files.ends_with("agent.state")
+    });
+    // Every two seconds the chip falls silent for a second: too short to change the stage, long enough to be recorded.
+    pi.sh("(while [ ! -e /run/enough ]; do sleep 2; echo 1 >/sys/kernel/debug/hil_i2c/fault; sleep 2.5; echo 0 >/sys/kernel/debug/hil_i2c/fault; done) &");
+    let (mut last, mut records) = (None, 0);
+    for cut in 0..CUTS {
+        // Knuth's multiplicative hash: moments spread over two seconds, the same ones each run.
+        std::thread::sleep(Duration::from_millis(cut.wrapping_mul(2_654_435_761) % 1000));
+        pi.copy_card(&copy);
+        from_card(&copy, "/agent.state", &state);
+        let found = state_file::peek(&state, Path::new("/"));
+        let Found::State(found, _) = found else { panic!("cut {cut}: the state is not readable: {found:?}") };
+        let tape = tape(&copy, folder);
+        assert!(tape.kept.len() >= records, "cut {cut}: {} records, {records} before", tape.kept.len());
+        records = tape.kept.len();
+        let now = soc(&tape).or(last).expect("a state of charge");
+        for before in last.into_iter().chain(found.learned.and_then(|learned| learned.soc).map(Soc::fraction))
+        {
+            assert!((now - before).abs() <= SOC_OFF, "cut {cut}: SoC {now} after {before}");
+        }
+        last = Some(now);
+    }
+    pi.sh("touch /run/enough");
+    println!("hil: {CUTS} power cuts, state and recorder ({records} records) readable after each");
+    pi.sh("echo 0 >/sys/kernel/debug/hil_i2c/fault");
+}
+
+fn a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(pi: &mut Pi) {
+    pi.until("a fresh reading", TAPE, PATIENCE, |said| !said.contains("no fresh reading"));
+    pi.sh("sleep 5; echo 1 >/sys/kernel/debug/hil_i2c/fault");
+    pi.until("the deferrable container to be paused", "cat /run/engine.log", PATIENCE, |log| {
+        log.contains("pause batch")
+    });
+    // Blind, it climbs as far as blindness leads, and not to the power off.
+    let log = pi.until("Drain", "cat /run/agent.log", PATIENCE, |log| log.contains("stage shed -> drain"));
+    assert!(log.contains("stage normal -> throttle") && log.contains("stage throttle -> shed"), "{log}");
+    assert!(pi.sh("cat /sys/class/leds/ACT/trigger").contains("[pattern]"));
+    let levels: Vec<bool> = (0..60)
+        .map(|_| {
+            std::thread::sleep(Duration::from_millis(35));
+            pi.gpio(47)
+        })
+        .collect();
+    assert!(levels.contains(&true) && levels.contains(&false), "the lamp blinks: {levels:?}");
+    assert!(pi.sh("cat /sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq").parse::<u32>().is_ok());
+}
+
+fn a_collapse_stops_the_containers_in_order_and_powers_the_board_off(pi: &mut Pi) {
+    pi.until("a fresh reading", TAPE, PATIENCE, |said| said.contains("12.80 V"));
+    // The board's own watchdog driver is what switches it off.
+    pi.sh("insmod /lib/modules/bcm2835_wdt.ko");
+    pi.battery(11.1, 1.0);
+    pi.ends(PATIENCE);
+}
