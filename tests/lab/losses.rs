@@ -13,7 +13,7 @@ const ROUNDS: usize = 3;
 /// Requests that fail at the most when a host is gone at once, of 100 a second.
 const FAILED_MAX: usize = 2;
 /// Swarm alone needs 17.6 s, and 3.9 s at its best. The machine is shared with other tests: the bench has the figures.
-const MEDIAN_MAX: Duration = Duration::from_secs(4);
+const MEDIAN_MAX: Duration = Duration::from_secs(6);
 
 struct Loss {
     answered: Duration,

@@ -51,7 +51,7 @@ const GIVEN_UP: Duration = Duration::from_secs(20);
 /// A node that Swarm calls down for so long though its agent and its engine answer does not come back by itself: a node that
 /// starts takes up to 13 s.
 const STUCK: Duration = Duration::from_secs(20);
-/// A stuck node's engine is not restarted more often than this.
+/// A stuck node is not spoken of more often than this.
 const HEAL_AGAIN: Duration = Duration::from_mins(5);
 
 /// What is worth a record.
@@ -91,7 +91,7 @@ pub enum Note {
         /// Why.
         why: Trouble,
     },
-    /// Swarm calls a node down though its agent and its engine answer: its engine is restarted.
+    /// Swarm calls a node down though its agent and its engine answer: it does not come back by itself.
     Stuck {
         /// Whether its agent can do that.
         told: bool,
@@ -101,7 +101,9 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answers { nodes, ours } => write!(f, "Swarm answers: {nodes} nodes, {ours} of them with an agent"),
+            Self::Answers { nodes, ours } => {
+                write!(f, "Swarm answers: {nodes} nodes, {ours} of them with an agent")
+            }
             Self::Silent { why } => write!(f, "Swarm: {why}"),
             Self::Node { availability, manager } => {
                 f.write_str("Swarm:")?;
@@ -115,9 +117,9 @@ impl fmt::Display for Note {
             Self::Stuck { told: true } => {
                 f.write_str("Swarm calls it down though it answers: its agent is to restart Docker")
             }
-            Self::Stuck { told: false } => f.write_str(
-                "Swarm calls it down though it answers: restart Docker there (its agent may not: see restart_engine)",
-            ),
+            Self::Stuck { told: false } => {
+                f.write_str("Swarm calls it down though it answers: restart Docker there")
+            }
         }
     }
 }
@@ -127,7 +129,7 @@ impl fmt::Display for Note {
 pub(crate) struct Outcome {
     pub(crate) action: Option<Action>,
     pub(crate) notes: Vec<(Option<NodeName>, Note)>,
-    /// Nodes whose engine is to be restarted.
+    /// Nodes that Swarm calls down though they answer, once in a while.
     pub(crate) stuck: Vec<NodeName>,
 }
 
@@ -144,7 +146,7 @@ pub(crate) struct Orchestrator {
     /// Something changed: look soon.
     stirred: bool,
     since: Since,
-    /// Since when a node is called down though it answers, and when it was last healed.
+    /// Since when a node is called down though it answers, and when that was last said.
     stuck: BTreeMap<NodeName, Uptime>,
     healed: BTreeMap<NodeName, Uptime>,
     balanced: Option<Uptime>,
