@@ -12,17 +12,16 @@ use std::process::ExitCode;
 
 use clap_complete::Shell;
 
-/// A program, and the section of the manual that it belongs to: 1 what people use, 8 what runs the machine.
-const PROGRAMS: [(&str, fn() -> clap::Command, &str); 2] =
-    [("heliostat", supervisor::cli::command, "1"), ("heliostat-agent", agent::cli::command, "8")];
-
 fn main() -> ExitCode {
     let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
         eprintln!("manual: name a folder to write to");
         return ExitCode::from(2);
     };
-    for (name, command, section) in PROGRAMS {
-        if let Err(error) = write(&folder, name, &command(), section) {
+    // Section 1 is what people use, 8 what runs the machine.
+    let programs =
+        [("heliostat", supervisor::cli::command(), "1"), ("heliostat-agent", agent::cli::command(), "8")];
+    for (name, command, section) in programs {
+        if let Err(error) = write(&folder, name, &command, section) {
             eprintln!("manual: {name}: {error}");
             return ExitCode::FAILURE;
         }
