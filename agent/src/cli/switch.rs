@@ -10,7 +10,7 @@ use crate::io::switches::Switches;
 /// What it is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Whose power: a node of a [[switch]]
+    /// Whose power: a node that a switch of the config names
     #[arg(value_name = "NODE")]
     node: NodeName,
     /// Which way
