@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 /// All documents of the project, with their place.
 fn documents() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
-    for folder in ["", "docs", "deploy"] {
+    for folder in ["", "docs", "docs/sensors", "deploy"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder") {
             let file = entry.expect("an entry").path();
             if file.extension().is_some_and(|extension| extension == "md") {
@@ -48,6 +48,23 @@ fn every_agent_config_that_is_printed_or_shipped_is_accepted() {
             panic!("{text}\n{error}");
         }
     }
+}
+
+#[test]
+fn every_sensor_that_is_printed_is_accepted() {
+    let mut tried = 0;
+    for (file, text) in documents() {
+        for block in blocks(&text, "toml").into_iter().filter(|block| block.starts_with("[[sensor]]")) {
+            let whole = format!(
+                "[node]\nsupply = \"shed\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n{block}"
+            );
+            if let Err(error) = Config::parse(&whole, &file) {
+                panic!("{block}\n{error}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 8, "only {tried} sensors were found");
 }
 
 #[test]

@@ -11,8 +11,12 @@ mod cpufreq;
 mod host;
 #[path = "linux/hwmon.rs"]
 mod hwmon;
+#[path = "linux/iio.rs"]
+mod iio;
 #[path = "linux/leds.rs"]
 mod leds;
+#[path = "linux/power_supply.rs"]
+mod power_supply;
 #[cfg(feature = "sim")]
 #[path = "linux/probe.rs"]
 mod probe;

@@ -1,15 +1,19 @@
-//! The drivers beside the crates `ina226` and `ina219`, on simulated chips with the same conditions: two programs by
+//! The drivers beside other people's crates, on simulated chips with the same conditions: two programs by
 //! different people must agree on what the registers say.
 
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use ::ina226::MaskEnableFlags as Flags;
+use hardware::chips::ads1115::{self, Ads1115};
 use hardware::chips::ina219::{self, Ina219};
 use hardware::chips::ina226::{self, Averaging, Conversion, Ina226, Mode};
+use hardware::chips::ina228::{self, Ina228};
+use hardware::chips::ina3221::{self, Channel, Ina3221};
+use hardware::chips::max17048::Max17048;
 use hardware::sim::bus::{Attached, SimBus};
-use hardware::sim::chips::{SimIna219, SimIna226};
-use protocol::{Current, Resistance, Voltage};
+use hardware::sim::chips::{SimAds1115, SimIna219, SimIna226, SimIna228, SimIna3221, SimMax17048};
+use protocol::{Current, Resistance, Soc, Uptime, Voltage};
 
 /// Volts and amperes over the whole range, both signs, with values that fall between steps.
 fn conditions(amps_max: f64) -> impl Iterator<Item = (Voltage, Current)> {
@@ -137,6 +141,114 @@ fn an_ina219_reads_as_the_other_driver_reads_it() {
                 "{} {watts}",
                 measurement.power
             );
+        }
+    }
+}
+
+#[test]
+fn an_ina228_reads_and_counts_as_the_other_driver_reads_it() {
+    for (milliohm, amps_max) in [(2.0, 80.0), (2.0, 20.0), (15.0, 10.0)] {
+        let (shunt, current_max) = (Resistance::from_ohms(milliohm / 1e3), Current::from_amps(amps_max));
+        let bus = SimBus::new();
+        let chip = bus.attach(0x40, SimIna228::new(shunt));
+        let mut ours = Ina228::new(bus.clone(), 0x40, ina228::Settings::new(shunt, current_max)).unwrap();
+        ours.configure().unwrap();
+        let mut other = ::ina228::Ina228::new(bus.clone(), 0x40);
+        // It knows a range only if it sets it itself, and a step only by its own calibration: both then are ours.
+        let range = match ours.range() {
+            ina228::Range::Mv163 => ::ina228::AdcRange::Range163mV,
+            ina228::Range::Mv40 => ::ina228::AdcRange::Range40mV,
+        };
+        other.set_adc_range(range).unwrap();
+        let whole = if ours.range() == ina228::Range::Mv163 { 0.16384 } else { 0.04096 };
+        other.calibrate((whole / (milliohm / 1e3)) as f32, (milliohm / 1e3) as f32).unwrap();
+        let mut now = 0;
+        for (voltage, current) in conditions(amps_max * 0.999) {
+            now += 60;
+            chip.with(|chip| chip.measure(Uptime::from_secs(now), voltage, current));
+            let measurement = ours.read().unwrap();
+            let near = |ours: f64, other: f64, slack: f64| {
+                assert!((ours - other).abs() <= slack + ours.abs() * 1e-3, "{ours} {other}");
+            };
+            near(measurement.voltage.volts(), other.bus_voltage().unwrap().into(), 2e-4);
+            near((measurement.current * shunt).volts(), other.shunt_voltage().unwrap().into(), 1e-6);
+            near(measurement.current.amps(), other.current().unwrap().into(), 1e-3);
+            near(measurement.power.abs().watts(), other.power().unwrap().into(), 2e-2);
+            let totals = ours.totals().unwrap();
+            near(totals.charge.amp_hours() * 3600.0, other.charge().unwrap(), 1.0);
+            near(totals.energy.watt_hours() * 3600.0, other.energy().unwrap(), 10.0);
+        }
+    }
+}
+
+#[test]
+fn an_ina3221_reads_as_the_other_driver_reads_it() {
+    let shunt = Resistance::from_ohms(0.01);
+    let bus = SimBus::new();
+    let chip = bus.attach(0x40, SimIna3221::new([shunt; 3]));
+    let mut other = ::ina3221::INA3221::new(bus.clone(), 0x40);
+    for (place, channel) in [Channel::One, Channel::Two, Channel::Three].into_iter().enumerate() {
+        let settings = ina3221::Settings::new(shunt, Current::from_amps(16.0));
+        let mut ours = Ina3221::new(bus.clone(), 0x40, channel, settings).unwrap();
+        ours.configure().unwrap();
+        for (voltage, current) in conditions(15.9) {
+            let mut inputs = [(Voltage::ZERO, Current::ZERO); 3];
+            inputs[place] = (voltage, current);
+            chip.with(|chip| chip.settle(inputs));
+            let measurement = ours.read().unwrap();
+            let millivolts = f64::from(other.get_bus_voltage(place as u8).unwrap().milli_volts());
+            assert!((measurement.voltage.volts() * 1e3 - millivolts).abs() < 1e-2, "{millivolts} mV");
+            let drop = f64::from(other.get_shunt_voltage(place as u8).unwrap().micro_volts());
+            let ours = (measurement.current * shunt).volts() * 1e6;
+            // It loses the sign of a negative drop: the magnitude is compared with it, the sign with the truth.
+            assert!((ours.abs() - drop.abs()).abs() < 1.0, "{ours} {drop} uV");
+            assert!(ours * current.amps() >= 0.0, "{ours} uV at {current}");
+        }
+    }
+    assert_eq!(other.get_configuration().unwrap(), 0x7527);
+    other.set_mode(::ina3221::OperatingMode::PowerDown).unwrap();
+}
+
+#[test]
+fn an_ads1115_converts_as_the_other_driver_converts_it() {
+    use ::ads1x1x::{Ads1x1x, DataRate16Bit, FullScaleRange, TargetAddr, channel};
+
+    let bus = SimBus::new();
+    let inputs = |volts: f64| [volts, volts / 2.0, volts / 4.0, 0.0].map(Voltage::from_volts);
+    let one = Resistance::from_ohms(1.0);
+    for volts in [0.0, 0.001, 1.234_5, 2.083_4, 3.299, 4.09] {
+        bus.attach(0x48, SimAds1115::new()).with(|chip| chip.settle(inputs(volts)));
+        // The divider of two equal parts doubles what is at the input.
+        let voltage = ads1115::VoltageInput { channel: 1, top: one, bottom: one };
+        let mut ours = Ads1115::new(bus.clone(), 0x48, ads1115::Settings { voltage, current: None }).unwrap();
+        ours.configure().unwrap();
+        let measured = ours.read().unwrap();
+        let chip = bus.attach(0x48, SimAds1115::new());
+        chip.with(|chip| chip.settle(inputs(volts)));
+        let Ok(mut other) = Ads1x1x::new_ads1115(bus.clone(), TargetAddr::Gnd).into_continuous() else {
+            panic!("it does not convert");
+        };
+        other.set_full_scale_range(FullScaleRange::Within4_096V).unwrap();
+        other.set_data_rate(DataRate16Bit::Sps16).unwrap();
+        other.select_channel(channel::SingleA1).unwrap();
+        let raw = other.read().unwrap();
+        assert!((measured.voltage.volts() - 2.0 * f64::from(raw) * 125e-6).abs() < 1e-9, "{raw}");
+    }
+}
+
+#[test]
+fn a_max17048_reads_as_the_other_driver_reads_it() {
+    let bus = SimBus::new();
+    let chip = bus.attach(0x36, SimMax17048::new());
+    let mut ours = Max17048::new(bus.clone()).unwrap();
+    ours.configure().unwrap();
+    let mut other = ::max170xx::Max17048::new(bus);
+    for percent in [0.0, 0.5, 37.25, 100.0] {
+        for volts in [0.0, 2.5, 3.7, 4.2] {
+            chip.with(|chip| chip.settle(Voltage::from_volts(volts), Soc::from_percent(percent)));
+            let measured = ours.read().unwrap();
+            assert!((measured.cell.volts() - f64::from(other.voltage().unwrap())).abs() < 1e-4);
+            assert!((measured.soc.percent() - f64::from(other.soc().unwrap())).abs() < 0.01);
         }
     }
 }

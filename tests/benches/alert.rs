@@ -94,6 +94,7 @@ fn collapse(config: &Config) -> Collapse {
             voltage: measured.voltage,
             current: Some(measured.current),
             temperature: None,
+            reported: None,
             raw: measured.raw,
         };
         agent.handle(now, Event::Sensor { sensor: SensorId(0), reading: Ok(sample) }, actions);

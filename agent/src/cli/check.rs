@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::config::policy::{Enter, Leave};
-use crate::config::{Config, Policy, PowerOffBy, Sensor};
+use crate::config::{Config, Policy, PowerOffBy};
 use crate::io::identity::Papers;
 use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
@@ -68,24 +68,6 @@ fn holds(policy: &Policy, stage: Stage, place: u8) -> Option<(&Enter, Duration, 
     ))
 }
 
-fn sensor_words(sensor: &Sensor) -> String {
-    match sensor {
-        Sensor::Ina219(s) | Sensor::Ina226(s) => {
-            let kind = if matches!(sensor, Sensor::Ina219(_)) { "INA219" } else { "INA226" };
-            let reversed = if s.reversed { ", reversed" } else { "" };
-            format!(
-                "{kind} at {:#04x} on {}, shunt {} to {}{reversed}",
-                s.address,
-                s.bus.display(),
-                s.shunt,
-                s.current_max
-            )
-        }
-        Sensor::Hwmon(s) => format!("kernel hwmon {}{}", s.chip, if s.reversed { ", reversed" } else { "" }),
-        Sensor::Replay(s) => format!("replay of {} at {} times life", s.trace.display(), s.speed),
-    }
-}
-
 fn as_text(config: &Config, papers: Option<&Papers>) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let out = &mut text;
@@ -104,7 +86,7 @@ fn as_text(config: &Config, papers: Option<&Papers>) -> Result<String, std::fmt:
         battery.chemistry, battery.capacity, battery.load_max, battery.temperature
     )?;
     for (index, sensor) in config.sensors.iter().enumerate() {
-        writeln!(out, "sensor {index}  {}", sensor_words(sensor))?;
+        writeln!(out, "sensor {index}  {sensor}")?;
     }
     if config.sensors.is_empty() {
         writeln!(out, "sensor    none: the supply's state comes from the supervisor's relay")?;
@@ -260,7 +242,7 @@ fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
             "load_max_w": battery.load_max.watts(),
             "temperature_c": battery.temperature.celsius(),
         },
-        "sensors": config.sensors.iter().map(sensor_words).collect::<Vec<_>>(),
+        "sensors": config.sensors.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sampling": {
             "interval_s": seconds(config.sampling.interval),
             "host_interval_s": seconds(config.sampling.host_interval),

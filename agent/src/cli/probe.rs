@@ -93,36 +93,19 @@ fn sensors(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
     let mut any = false;
     for bus in &inventory.buses {
         for (address, found) in &bus.chips {
-            let kind = match found {
-                Found::Ina226 => "ina226",
-                Found::Ina219 { .. } => "ina219",
-                Found::Unknown { register } => {
-                    writeln!(
-                        out,
-                        "# {} at {address:#04x}: another chip (register 0: {register:#06x})",
-                        bus.path.display()
-                    )?;
-                    continue;
-                }
-            };
-            any = true;
-            writeln!(
-                out,
-                "[[sensor]]\nkind = \"{kind}\"\nbus = \"{}\"\naddress = {address:#04x}",
-                bus.path.display()
-            )?;
-            writeln!(out, "shunt = \"2 mOhm\"  # EDIT: printed on it; R100 is 100 mOhm")?;
-            writeln!(out, "current_max = \"20 A\"  # EDIT: the most that flows, either way\n")?;
+            any |= chip(out, &bus.path.display().to_string(), *address, *found)?;
         }
     }
     for device in inventory.hwmon.iter().filter(|device| SHUNT_DRIVERS.contains(&device.name.as_str())) {
         any = true;
-        writeln!(
-            out,
-            "[[sensor]]  # the kernel's driver holds this chip\nkind = \"hwmon\"\nchip = \"{}\"\n",
-            device.name
-        )?;
+        writeln!(out, "[[sensor]]  # the kernel's driver holds this chip")?;
+        writeln!(out, "kind = \"hwmon\"\nchip = \"{}\"\n", device.name)?;
     }
+    for name in &inventory.power_supplies {
+        any = true;
+        writeln!(out, "[[sensor]]\nkind = \"power_supply\"\nname = \"{name}\"\n")?;
+    }
+    maybe(out, inventory)?;
     if any {
         return Ok(());
     }
@@ -136,6 +119,63 @@ fn sensors(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
         out,
         "# Without one, this node follows what a supervisor relays from another node of its supply.\n"
     )
+}
+
+/// A chip that answers; whether it is one that measures.
+fn chip(out: &mut String, bus: &str, address: u8, found: Found) -> Result<bool, std::fmt::Error> {
+    if let Found::Unknown { register } = found {
+        writeln!(out, "# {bus} at {address:#04x}: another chip (a register of it: {register:#06x})")?;
+        return Ok(false);
+    }
+    writeln!(out, "[[sensor]]\nkind = \"{}\"\nbus = \"{bus}\"", kind(found))?;
+    match found {
+        Found::Max17048 => {
+            writeln!(out, "cells = 4  # EDIT: how many such cells in series make the battery\n")?;
+            return Ok(true);
+        }
+        Found::Ads1115 => {
+            writeln!(out, "address = {address:#04x}\nchannel = 0  # EDIT: the battery's input")?;
+            writeln!(out, "divider_top = \"100 kOhm\"  # EDIT: between the battery and the input")?;
+            writeln!(out, "divider_bottom = \"20 kOhm\"  # EDIT: between the input and ground\n")?;
+            return Ok(true);
+        }
+        Found::Ina3221 => writeln!(out, "address = {address:#04x}\nchannel = 1  # EDIT: the battery's")?,
+        _ => writeln!(out, "address = {address:#04x}")?,
+    }
+    writeln!(out, "shunt = \"2 mOhm\"  # EDIT: printed on it; R100 is 100 mOhm")?;
+    writeln!(out, "current_max = \"20 A\"  # EDIT: the most that flows, either way\n")?;
+    Ok(true)
+}
+
+/// What may measure the battery, but only a person knows.
+fn maybe(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
+    for device in &inventory.iio {
+        let channels = device.channels.join(", ");
+        writeln!(out, "# IIO device {} with {channels}: kind = \"iio\" reads it", device.name)?;
+    }
+    for port in &inventory.serial {
+        writeln!(
+            out,
+            "# serial adapter {}: if a charge controller hangs on it,\n\
+             # [[sensor]]\n# kind = \"ve_direct\"  # or epever, renogy\n# port = \"{}\"",
+            port.display(),
+            port.display()
+        )?;
+    }
+    if inventory.iio.is_empty() && inventory.serial.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// As a config names it.
+const fn kind(found: Found) -> &'static str {
+    match found {
+        Found::Ina226 => "ina226",
+        Found::Ina219 { .. } => "ina219",
+        Found::Ina228 => "ina228",
+        Found::Ina3221 => "ina3221",
+        Found::Ads1115 => "ads1115",
+        Found::Max17048 => "max17048",
+        Found::Unknown { .. } => "unknown",
+    }
 }
 
 fn leds(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
@@ -174,20 +214,18 @@ fn board(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
 
 fn as_json(inventory: &Inventory, docker: &Docker, config: &str) -> Value {
     let path = |path: &Path| path.display().to_string();
-    let chip = |(address, found): &(u8, Found)| {
-        let kind = match found {
-            Found::Ina226 => "ina226",
-            Found::Ina219 { .. } => "ina219",
-            Found::Unknown { .. } => "unknown",
-        };
-        json!({ "address": address, "kind": kind })
-    };
+    let chip = |(address, found): &(u8, Found)| json!({ "address": address, "kind": kind(*found) });
     json!({
         "model": inventory.model,
         "buses": inventory.buses.iter().map(|bus| json!({
             "path": path(&bus.path), "adapter": bus.adapter, "chips": bus.chips.iter().map(chip).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "hwmon": inventory.hwmon.iter().map(|device| &device.name).collect::<Vec<_>>(),
+        "power_supplies": inventory.power_supplies,
+        "iio": inventory.iio.iter().map(|device| json!({
+            "name": device.name, "channels": device.channels,
+        })).collect::<Vec<_>>(),
+        "serial": inventory.serial.iter().map(|port| path(port)).collect::<Vec<_>>(),
         "rail_low": inventory.rail_low,
         "leds": inventory.leds,
         "cpufreq": inventory.cpufreq.iter().map(|policy| json!({
@@ -202,4 +240,41 @@ fn as_json(inventory: &Inventory, docker: &Docker, config: &str) -> Value {
         "troubles": inventory.troubles,
         "config": config,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Sensor};
+    use hardware::linux::iio::IioDevice;
+    use hardware::linux::probe::Bus;
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_found_is_written_as_a_config_that_is_accepted() {
+        let found = [
+            (0x40, Found::Ina226),
+            (0x41, Found::Ina219 { at_reset: true }),
+            (0x42, Found::Ina228),
+            (0x43, Found::Ina3221),
+            (0x48, Found::Ads1115),
+            (0x4f, Found::Unknown { register: 0xffff }),
+            (0x36, Found::Max17048),
+        ];
+        let inventory = Inventory {
+            buses: vec![Bus { path: "/dev/i2c-1".into(), adapter: None, chips: found.to_vec() }],
+            power_supplies: vec!["gauge".to_owned()],
+            iio: vec![IioDevice { name: "ads1015".to_owned(), channels: vec!["voltage4".to_owned()] }],
+            serial: vec!["/dev/serial/by-id/usb-VictronEnergy".into()],
+            ..Inventory::default()
+        };
+        let docker = Docker { socket: "/var/run/docker.sock".into(), version: Ok("20.10".to_owned()) };
+        let text = config(&inventory, &docker).expect("text");
+        let accepted = Config::parse(&text, Path::new("agent.toml"));
+        let sensors = accepted.unwrap_or_else(|error| panic!("{error}\n{text}")).sensors;
+        let kinds: Vec<String> = sensors.iter().map(ToString::to_string).collect();
+        assert_eq!(sensors.len(), 7, "{kinds:?}");
+        assert!(sensors.iter().any(|sensor| matches!(sensor, Sensor::Max17048(gauge) if gauge.cells == 4)));
+        assert!(text.contains("# kind = \"ve_direct\"") && text.contains("IIO device ads1015"), "{text}");
+    }
 }

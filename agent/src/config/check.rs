@@ -5,16 +5,12 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::Duration;
 
-use hardware::chips::{SettingsError, detect, ina219, ina226};
 use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
 
 use super::document::{Document, Section};
 use super::error::{Problem, What};
 use super::parse::Part;
-use super::{
-    AgentCheck, Battery, Containers, Leds, Node, ReplaySensor, Sampling, Sensor, ShuntSensor, StateFile,
-    Supervisor, Switch,
-};
+use super::{AgentCheck, Battery, Containers, Leds, Node, Sampling, StateFile, Supervisor, Switch};
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
 const SHED_ORDER_MAX: u8 = 63;
@@ -50,61 +46,6 @@ pub(super) fn battery(document: &mut Document<'_>, battery: Option<&Part<'_, Bat
     );
     let celsius = Temperature::from_celsius;
     within(document, section, "temperature", value.temperature, (celsius(-40.0), celsius(70.0)));
-}
-
-/// Checks the `[[sensor]]` list.
-pub(super) fn sensors(document: &mut Document<'_>, sensors: &[Part<'_, Sensor>]) {
-    let mut seen = Seen::default();
-    let mut replay_line = None;
-    for Part { section, value } in sensors {
-        match value {
-            Sensor::Ina219(sensor) => {
-                let proof = ina219::Settings::new(sensor.shunt, sensor.current_max).prove();
-                shunt(document, section, sensor, proof);
-            }
-            Sensor::Ina226(sensor) => {
-                let proof = ina226::Settings::new(sensor.shunt, sensor.current_max).prove();
-                shunt(document, section, sensor, proof);
-            }
-            Sensor::Hwmon(sensor) => file_name(document, section, "chip", &sensor.chip),
-            Sensor::Replay(sensor) => {
-                replay(document, section, sensor);
-                if let Some(first) = replay_line.replace(section.line) {
-                    document.problem(Some(section.line), &section.path, What::SecondReplay { first });
-                }
-            }
-        }
-        let (key, what) = match value {
-            Sensor::Ina219(s) | Sensor::Ina226(s) => {
-                ("address", format!("the chip at {:#04x} on {}", s.address, s.bus.display()))
-            }
-            Sensor::Hwmon(s) => ("chip", format!("the hwmon chip {}", s.chip)),
-            Sensor::Replay(_) => continue,
-        };
-        seen.once(document, section, key, what);
-    }
-    count(document, "sensor", sensors);
-}
-
-fn shunt(
-    document: &mut Document<'_>,
-    section: &Section<'_>,
-    sensor: &ShuntSensor,
-    proof: Result<(), SettingsError>,
-) {
-    let hex = |address: u8| format!("{address:#04x}");
-    if !detect::ADDRESSES.contains(&sensor.address) {
-        let (low, high) = (hex(*detect::ADDRESSES.start()), hex(*detect::ADDRESSES.end()));
-        complain(document, section, "address", What::Range { found: hex(sensor.address), low, high });
-    }
-    if let Err(error) = proof {
-        let key = if matches!(error, SettingsError::CurrentMax { .. }) { "current_max" } else { "shunt" };
-        complain(document, section, key, What::Shunt(error));
-    }
-}
-
-fn replay(document: &mut Document<'_>, section: &Section<'_>, sensor: &ReplaySensor) {
-    within(document, section, "speed", sensor.speed, (0.01, 100_000.0));
 }
 
 /// Checks `[sampling]`.
@@ -198,13 +139,13 @@ pub(super) fn switches(
 }
 
 /// Notes a problem with a key of a section, on the key's line.
-fn complain(document: &mut Document<'_>, section: &Section<'_>, key: &str, what: What) {
+pub(super) fn complain(document: &mut Document<'_>, section: &Section<'_>, key: &str, what: What) {
     let line = document.line_of(section, &[key]);
     document.problem(Some(line), format!("{}.{key}", section.path), what);
 }
 
 /// Notes a value outside its range; says whether it is within.
-fn within<T: PartialOrd + fmt::Display + Copy>(
+pub(super) fn within<T: PartialOrd + fmt::Display + Copy>(
     document: &mut Document<'_>,
     section: &Section<'_>,
     key: &str,
@@ -221,7 +162,7 @@ fn within<T: PartialOrd + fmt::Display + Copy>(
 }
 
 /// Notes a duration outside its range.
-fn span(
+pub(super) fn span(
     document: &mut Document<'_>,
     section: &Section<'_>,
     key: &str,
@@ -244,7 +185,7 @@ fn shown(duration: Duration) -> String {
 }
 
 /// Notes a name that cannot be a file's in a sysfs folder.
-fn file_name(document: &mut Document<'_>, section: &Section<'_>, key: &str, name: &str) {
+pub(super) fn file_name(document: &mut Document<'_>, section: &Section<'_>, key: &str, name: &str) {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         let what = What::Value(format!("{name:?} is no name of a device: give its folder's name alone"));
         complain(document, section, key, what);
@@ -252,7 +193,7 @@ fn file_name(document: &mut Document<'_>, section: &Section<'_>, key: &str, name
 }
 
 /// Notes a list that is too long.
-fn count<T>(document: &mut Document<'_>, name: &str, parts: &[Part<'_, T>]) {
+pub(super) fn count<T>(document: &mut Document<'_>, name: &str, parts: &[Part<'_, T>]) {
     if let Some(Part { section, .. }) = parts.get(LIST_MAX) {
         let what = What::Range {
             found: parts.len().to_string(),
@@ -265,10 +206,16 @@ fn count<T>(document: &mut Document<'_>, name: &str, parts: &[Part<'_, T>]) {
 
 /// What was seen already, and on which line.
 #[derive(Default)]
-struct Seen(BTreeMap<String, usize>);
+pub(super) struct Seen(BTreeMap<String, usize>);
 
 impl Seen {
-    fn once(&mut self, document: &mut Document<'_>, section: &Section<'_>, key: &str, what: String) {
+    pub(super) fn once(
+        &mut self,
+        document: &mut Document<'_>,
+        section: &Section<'_>,
+        key: &str,
+        what: String,
+    ) {
         let line = document.line_of(section, &[key]);
         match self.0.entry(what) {
             Entry::Vacant(entry) => {

@@ -105,7 +105,7 @@ pub enum What {
         /// Where it was first.
         first: usize,
     },
-    /// The shunt does not fit the chip or the current.
+    /// The shunt, the divider or an input does not fit the chip.
     #[error("{0}")]
     Shunt(SettingsError),
     /// A link that anyone on the network could read and forge.
@@ -114,6 +114,18 @@ pub enum What {
          (`heliostat-agent join {0} --token TOKEN`), or set `plaintext = true` here on a network that you trust"
     )]
     Plaintext(std::net::SocketAddr),
+    /// A source that answers a question at the next reading would be too old by then.
+    #[error(
+        "{found} between two readings is too long for {sensor}: its answer comes at the next one, so at most {most}"
+    )]
+    AnswersLater {
+        /// Which kind of sensor.
+        sensor: String,
+        /// What was written.
+        found: String,
+        /// The most.
+        most: String,
+    },
     /// Two recorded traces cannot both drive the clock.
     #[error(
         "a second replay sensor: the agent's one clock runs at the speed of one trace (first on line {first})"

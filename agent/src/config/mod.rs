@@ -9,19 +9,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
-use protocol::{Charge, Cpus, Current, NodeName, Power, Resistance, SupplyName, Temperature, Voltage};
+use protocol::{Charge, Cpus, NodeName, Power, Resistance, SupplyName, Temperature, Voltage};
 use serde::Deserialize;
 
 mod check;
+mod check_sensors;
 mod document;
 pub mod error;
 mod nearest;
 mod parse;
 pub mod policy;
+mod sensor;
 pub(crate) mod text;
 
 pub use error::{ConfigError, Problem, What};
 pub use policy::Policy;
+pub use sensor::{
+    ChannelSensor, ChargerSensor, ConverterSensor, GaugeSensor, HwmonSensor, IioSensor, ModbusSensor,
+    NutSensor, PowerSupplySensor, ReplaySensor, Sensor, ShuntSensor,
+};
 
 /// The whole file, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,73 +126,6 @@ impl Battery {
     /// The temperature at which labels and tables hold.
     fn temperature_default() -> Temperature {
         Temperature::from_celsius(25.0)
-    }
-}
-
-/// What measures the battery: `[[sensor]]`, by `kind`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sensor {
-    /// A TI INA219.
-    Ina219(ShuntSensor),
-    /// A TI INA226.
-    Ina226(ShuntSensor),
-    /// A kernel hwmon device.
-    Hwmon(HwmonSensor),
-    /// A recorded trace, played through the registers of a simulated INA226.
-    Replay(ReplaySensor),
-}
-
-/// A current and voltage monitor on I2C.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShuntSensor {
-    /// The bus, for example `/dev/i2c-1`.
-    pub bus: PathBuf,
-    /// The chip's address, 0x40 to 0x4f.
-    #[serde(default = "ShuntSensor::address_default")]
-    pub address: u8,
-    /// The shunt.
-    pub shunt: Resistance,
-    /// The most that flows.
-    pub current_max: Current,
-    /// Whether a positive shunt voltage means charging (the shunt is wired the other way round).
-    #[serde(default)]
-    pub reversed: bool,
-}
-
-impl ShuntSensor {
-    /// Both address pins to ground.
-    fn address_default() -> u8 {
-        0x40
-    }
-}
-
-/// A kernel hwmon device, for example the `ina2xx` driver's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HwmonSensor {
-    /// Its `name` file's content, for example `ina226`.
-    pub chip: String,
-    /// Whether positive current means charging.
-    #[serde(default)]
-    pub reversed: bool,
-}
-
-/// A recorded trace as a sensor.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplaySensor {
-    /// A CSV with `time_s,voltage_V,current_A,temp_C`; a relative path begins at the config file's folder.
-    pub trace: PathBuf,
-    /// How much faster than life. The agent's whole clock runs that much faster.
-    #[serde(default = "ReplaySensor::speed_default")]
-    pub speed: f64,
-}
-
-impl ReplaySensor {
-    /// As it was recorded.
-    fn speed_default() -> f64 {
-        1.0
     }
 }
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Section, unknown};
 use super::error::{ConfigError, Problem, What};
 use super::policy::{Policy, PolicyFile};
-use super::{Battery, Config, HwmonSensor, ReplaySensor, Sensor, ShuntSensor, check};
+use super::{Battery, Config, ReplaySensor, Sampling, Sensor, check, check_sensors};
 
 /// The sections that a file may have.
 const SECTIONS: [&str; 13] = [
@@ -25,9 +25,6 @@ const SECTIONS: [&str; 13] = [
     "switch",
     "enrolment",
 ];
-
-/// The kinds of sensor.
-const SENSOR_KINDS: [&str; 4] = ["ina219", "ina226", "hwmon", "replay"];
 
 impl Config {
     /// Reads and proves a config.
@@ -81,7 +78,9 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
 
     check::node(document, node.as_ref());
     check::battery(document, battery.as_ref());
-    check::sensors(document, &sensors);
+    let chemistry = battery.as_ref().map(|battery| battery.value.chemistry);
+    let interval = sampling.as_ref().map(|sampling: &Part<'_, Sampling>| sampling.value.interval);
+    check_sensors::sensors(document, &sensors, chemistry, interval);
     check::sampling(document, sampling.as_ref());
     check::containers(document, containers.as_ref());
     let unprotected = check::supervisors(document, &supervisors);
@@ -151,18 +150,23 @@ fn sensors<'t>(document: &mut Document<'t>, file: &Path) -> Vec<Part<'t, Sensor>
     for mut section in document.list("sensor") {
         let Some((line, kind)) = document.word(&mut section, "kind") else { continue };
         let sensor = match kind.as_str() {
-            "ina219" => document.read::<ShuntSensor>(&section).map(Sensor::Ina219),
-            "ina226" => document.read::<ShuntSensor>(&section).map(Sensor::Ina226),
-            "hwmon" => document.read::<HwmonSensor>(&section).map(Sensor::Hwmon),
-            "replay" => {
-                document.read::<ReplaySensor>(&section).map(|sensor| Sensor::Replay(beside(sensor, file)))
-            }
+            "ina219" => document.read(&section).map(Sensor::Ina219),
+            "ina226" => document.read(&section).map(Sensor::Ina226),
+            "ina228" => document.read(&section).map(Sensor::Ina228),
+            "ina3221" => document.read(&section).map(Sensor::Ina3221),
+            "ads1115" => document.read(&section).map(Sensor::Ads1115),
+            "max17048" => document.read(&section).map(Sensor::Max17048),
+            "hwmon" => document.read(&section).map(Sensor::Hwmon),
+            "power_supply" => document.read(&section).map(Sensor::PowerSupply),
+            "iio" => document.read(&section).map(Sensor::Iio),
+            "ve_direct" => document.read(&section).map(Sensor::VeDirect),
+            "epever" => document.read(&section).map(Sensor::Epever),
+            "renogy" => document.read(&section).map(Sensor::Renogy),
+            "nut" => document.read(&section).map(Sensor::Nut),
+            "replay" => document.read(&section).map(|sensor| Sensor::Replay(beside(sensor, file))),
             _ => {
-                document.problem(
-                    Some(line),
-                    format!("{}.kind", section.path),
-                    unknown("value", &kind, SENSOR_KINDS),
-                );
+                let what = unknown("value", &kind, Sensor::KINDS);
+                document.problem(Some(line), format!("{}.kind", section.path), what);
                 None
             }
         };
@@ -235,7 +239,7 @@ mod tests {
             "/etc/a.toml:2: node.suply: unknown key `suply`: did you mean `supply`?",
             "/etc/a.toml:5: battery.chemistry: unknown value `agmm`: did you mean `agm`?",
             "/etc/a.toml:6: battery.capacity: invalid value: string \"70\", expected a text like \"70 Ah\"",
-            "/etc/a.toml:8: sensor[0].kind: unknown value `ina`: known here: ina219, ina226, hwmon, replay",
+            "/etc/a.toml:8: sensor[0].kind: unknown value `ina`: known here: ina219, ina226, ina228, ina3221,",
             "/etc/a.toml:10: sampling.interval:",
             "/etc/a.toml:11: nodes: unknown key `nodes`: did you mean `node`?",
         ];

@@ -10,6 +10,7 @@ use super::Agent;
 use super::action::{Action, Lamps, Warning};
 use super::course::Course;
 use super::keeper::Mark;
+use super::opinion;
 use super::orders::Orders;
 use super::parking::Due;
 use super::policy::{Inputs, Ladder};
@@ -25,6 +26,10 @@ impl Agent {
         }
         self.orders.step(now);
         self.advice.step(now, &self.estimator, actions);
+        let reported = self.filter.reported(now);
+        if reported.is_some() || self.opinion.differs() {
+            self.opinion.step(now, reported, &self.estimator.energy(now), actions);
+        }
         if fresh {
             self.loads.observe(now, self.course.stage(), self.estimator.load());
         }
@@ -65,6 +70,7 @@ impl Agent {
     /// What the node's own sensors make of the supply, and why it is not fresh if it is not.
     fn measured(&self, now: Uptime) -> (Energy, Fault) {
         let mut energy = self.estimator.energy(now);
+        opinion::lower(&mut energy, self.filter.reported(now));
         let none = match (self.filter.has_sensor(), self.supervised) {
             (true, _) => Fault::NotYet,
             (false, true) => Fault::LinkLost,
@@ -149,6 +155,7 @@ impl Agent {
             stale: age >= self.policy.stale_hold || self.energy.fault.is_some(),
             linked: self.reporter.is_linked(),
             fault: self.filter.is_faulty()
+                || self.opinion.differs()
                 || self.shed.is_troubled()
                 || self.keeper.is_failing()
                 || self.advice.is_given()

@@ -1,6 +1,7 @@
 //! Everything the agent decides. `Event -> core -> Action`: no clock, no I/O, no randomness, no async.
 //!
-//! A reading's way: [`reading::Reading`] -> [`filter`] (believable?) -> [`energy`] (how much is left?) -> [`policy`]
+//! A reading's way: [`reading::Reading`] -> [`filter`] (believable?) -> [`energy`] (how much is left?), lowered by a second
+//! [`opinion`] where a sensor has one -> [`policy`]
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
 //! [`governor`] (the clock), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
 //! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
@@ -24,6 +25,7 @@ mod getters;
 pub mod governor;
 pub mod keeper;
 pub mod lamp;
+pub mod opinion;
 pub mod orders;
 pub mod outlook;
 pub mod parking;
@@ -56,6 +58,7 @@ use filter::Filter;
 use governor::Governor;
 use keeper::{Keeper, Mark};
 use lamp::Lamp;
+use opinion::Opinion;
 use orders::Orders;
 use outlook::StageLoads;
 use parking::Parking;
@@ -104,6 +107,7 @@ pub struct Agent {
     filter: Filter,
     estimator: Estimator,
     advice: Advice,
+    opinion: Opinion,
     loads: StageLoads,
     relay: Relay,
     /// When the newest believable reading of an own sensor came.
@@ -181,6 +185,7 @@ impl Agent {
             filter: Filter::new(config),
             estimator: Estimator::new(config.battery.clone(), state.learned.as_ref(), off_for),
             advice: Advice::default(),
+            opinion: Opinion::default(),
             loads: StageLoads::default(),
             relay: Relay::new(config.battery.clone()),
             read_at: None,

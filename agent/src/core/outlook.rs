@@ -133,7 +133,8 @@ mod tests {
             let now = Uptime::from_secs(step * 10);
             let voltage = Voltage::from_volts(12.55 - 0.0002 * step as f64);
             let current = Some(Current::from_amps(amps));
-            estimator.observe(now, &Sample { voltage, current, temperature: None, raw: step });
+            estimator
+                .observe(now, &Sample { voltage, current, temperature: None, reported: None, raw: step });
             loads.observe(now, Stage::Normal, estimator.load());
         }
         (estimator, loads)

@@ -1,6 +1,6 @@
 //! A measurement, or the typed reason why there is none.
 
-use protocol::{Current, Fault, Temperature, Voltage};
+use protocol::{Current, Fault, Soc, Temperature, Voltage};
 
 /// What a source measured at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Sample {
     pub current: Option<Current>,
     /// Of the battery, where a probe exists.
     pub temperature: Option<Temperature>,
+    /// What the source itself holds the charge to be, where the config wants its word to count.
+    pub reported: Option<Soc>,
     /// The registers behind the numbers, folded into one value: a living sensor's changes with every noise bit, a
     /// stuck one's never does.
     pub raw: u64,

@@ -8,12 +8,16 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum SettingsError {
     /// The address pins cannot make this address.
-    #[error("the address is {address:#04x}, but an {chip} can only have 0x40 to 0x4f")]
+    #[error("the address is {address:#04x}, but the {chip} can only have {least:#04x} to {most:#04x}")]
     Address {
         /// Which kind of chip.
         chip: &'static str,
         /// The address asked for.
         address: u8,
+        /// The least that its pins can make.
+        least: u8,
+        /// The most that its pins can make.
+        most: u8,
     },
     /// No usable shunt.
     #[error("the shunt is {shunt}, but must be {least:.6} to {most:.0}")]
@@ -71,6 +75,55 @@ pub enum SettingsError {
         /// How many there must be.
         steps_least: i64,
     },
+    /// A divider that shows nothing useful at the converter's input.
+    #[error("a divider of {top} over {bottom} {why}")]
+    Divider {
+        /// Between what is measured and the input.
+        top: Resistance,
+        /// Between the input and ground.
+        bottom: Resistance,
+        /// What is wrong with it.
+        why: DividerTrouble,
+    },
+    /// An input that the converter does not have.
+    #[error("input {channel} is outside 0 to {most}")]
+    Channel {
+        /// The input asked for.
+        channel: u8,
+        /// The last one.
+        most: u8,
+    },
+    /// One input cannot be both.
+    #[error("input {channel} cannot be both the voltage's and the current's")]
+    SameChannel {
+        /// Which.
+        channel: u8,
+    },
+}
+
+/// What is wrong with a divider.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum DividerTrouble {
+    /// A part of it is none.
+    #[error("is none: both must be {least:.0} to {most:.0}")]
+    Parts {
+        /// The least that is taken.
+        least: Resistance,
+        /// The most that is taken.
+        most: Resistance,
+    },
+    /// The greatest voltage would be more than the input bears.
+    #[error(
+        "makes {at_input:.2} of {highest:.2}, but the input bears {bears:.2}: take a larger upper resistor"
+    )]
+    TooHigh {
+        /// What is to be measured.
+        highest: Voltage,
+        /// What that makes at the input.
+        at_input: Voltage,
+        /// The most that the input takes.
+        bears: Voltage,
+    },
 }
 
 /// Why a chip gave no reading. `E` is the bus's own error.
@@ -97,9 +150,9 @@ pub enum Error<E> {
     },
     /// The chip had not our settings: after a brown-out, or because another program changed them. They were written
     /// again before this was returned; the next conversion is good.
-    #[error("the settings were lost (calibration {found}, not {expected}) and were written again")]
+    #[error("the settings were lost (a register holds {found}, not {expected}) and were written again")]
     SettingsLost {
-        /// The calibration register's content; 0 after a power-on.
+        /// What the register that bears witness holds: after a power-on its reset value.
         found: u16,
         /// What we had written.
         expected: u16,
@@ -116,6 +169,12 @@ pub enum Error<E> {
         /// The current at the end of the range.
         limit: Current,
     },
+    /// A converter's input is at the end of its range: the true voltage may be any larger.
+    #[error("the input is clipped: {limit} or more")]
+    InputClipped {
+        /// The voltage at the end of the range, before the divider.
+        limit: Voltage,
+    },
 }
 
 impl<E> Error<E> {
@@ -129,6 +188,9 @@ impl<E> Error<E> {
             Self::SettingsLost { .. } => Fault::SettingsLost,
             Self::Overflow { .. } => Fault::Overflow,
             Self::ShuntClipped { limit } => Fault::ShuntClipped { limit: *limit },
+            Self::InputClipped { limit } => {
+                Fault::VoltageAbsurd { read: *limit, low: Voltage::ZERO, high: *limit }
+            }
         }
     }
 }

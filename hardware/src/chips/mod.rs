@@ -1,6 +1,7 @@
-//! Drivers for TI's shunt monitors: how a battery's volts and amperes get into the program.
+//! Drivers for chips that measure a battery: how its volts and amperes get into the program.
 //!
-//! [`ina226`] and [`ina219`] have one shape. `new` proves the settings and touches nothing; `configure` checks that the
+//! TI's shunt monitors [`ina226`], [`ina219`], [`ina228`] and [`ina3221`] have one shape, which the converter [`ads1115`] and
+//! the fuel gauge [`max17048`] follow. `new` proves the settings and touches nothing; `configure` checks that the
 //! right chip answers and writes the settings; `read` gives a [`Measurement`], or an [`Error`] that says as a
 //! [`protocol::Fault`] why there is none. Reading heals: a chip that lost its settings in a brown-out gets them again.
 //! [`detect`] tells which chip answers at an address, without a write.
@@ -18,16 +19,20 @@
 //! `NoAcknowledge` is an absent chip, `Other` is a bus that is gone (which is how [`crate::linux::i2c`] and
 //! [`crate::sim`] use it), the rest is a bus error.
 
+pub mod ads1115;
 mod arithmetic;
 pub mod detect;
 mod error;
 pub mod ina219;
 pub mod ina226;
+pub mod ina228;
+pub mod ina3221;
+pub mod max17048;
 mod port;
 
 use protocol::{Current, Power, Voltage};
 
-pub use error::{Error, SettingsError};
+pub use error::{DividerTrouble, Error, SettingsError};
 
 /// What a chip measured, with the sign of the shunt's drop: positive current flows from IN+ to IN-.
 #[derive(Debug, Clone, Copy, PartialEq)]

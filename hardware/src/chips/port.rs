@@ -1,4 +1,6 @@
-//! One chip's registers on a bus: 16 bits each, most significant byte first.
+//! One chip's registers on a bus: 16 bits each, or wider ones, most significant byte first.
+
+use core::ops::RangeInclusive;
 
 use embedded_hal::i2c::I2c;
 
@@ -12,10 +14,20 @@ pub(crate) struct Port<I2C> {
 }
 
 impl<I2C: I2c> Port<I2C> {
-    /// Sixteen addresses can be made with the two address pins (SBOS547B 6.5.5.1, SBOS448G 8.5.5.1).
+    /// Sixteen addresses can be made with the two address pins (SBOS547B 6.5.5.1, SBOS448G 8.5.5.1, SLYS021A 7.5.1.1).
     pub(crate) fn new(chip: &'static str, i2c: I2C, address: u8) -> Result<Self, SettingsError> {
-        if !(0x40..=0x4f).contains(&address) {
-            return Err(SettingsError::Address { chip, address });
+        Self::within(chip, i2c, address, 0x40..=0x4f)
+    }
+
+    /// A chip that can have these addresses.
+    pub(crate) fn within(
+        chip: &'static str,
+        i2c: I2C,
+        address: u8,
+        can: RangeInclusive<u8>,
+    ) -> Result<Self, SettingsError> {
+        if !can.contains(&address) {
+            return Err(SettingsError::Address { chip, address, least: *can.start(), most: *can.end() });
         }
         Ok(Self { i2c, address })
     }
@@ -25,6 +37,23 @@ impl<I2C: I2c> Port<I2C> {
         let mut bytes = [0; 2];
         self.i2c.write_read(self.address, &[register], &mut bytes).map_err(Error::from_bus)?;
         Ok(u16::from_be_bytes(bytes))
+    }
+
+    /// As [`Self::read`], of a register of `N` bytes, eight at most.
+    pub(crate) fn read_wide<const N: usize>(&mut self, register: u8) -> Result<u64, Error<I2C::Error>> {
+        let mut bytes = [0; N];
+        self.i2c.write_read(self.address, &[register], &mut bytes).map_err(Error::from_bus)?;
+        Ok(bytes.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+    }
+
+    /// Reads a register that tells one kind of chip from another. Nothing is written.
+    pub(crate) fn expect(
+        &mut self,
+        chip: &'static str,
+        (register, mask, expected): (u8, u16, u16),
+    ) -> Result<(), Error<I2C::Error>> {
+        let found = self.read(register)?;
+        if found & mask == expected { Ok(()) } else { Err(Error::NotThisChip { chip, register, found }) }
     }
 
     /// One transaction: the pointer and two bytes.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::{Current, Temperature, Voltage};
 
-use super::file::{FileError, Root, list, name, number_after, read_number, read_text};
+use super::file::{FileError, Root, garbled, list, name, number_after, read_number, read_text};
 
 /// Where they are.
 const FOLDER: &str = "/sys/class/hwmon";
@@ -17,6 +17,8 @@ const SHUNT_MONITORS: [&str; 7] = ["ina209", "ina219", "ina220", "ina226", "ina2
 /// The Pi firmware's under-voltage monitor (Linux, `drivers/hwmon/raspberrypi-hwmon.c`).
 const RAIL_MONITOR: &str = "rpi_volt";
 const RAIL_ALARM: &str = "in0_lcrit_alarm";
+/// Linux for the Raspberry Pi, `drivers/firmware/raspberrypi.c`.
+const THROTTLED: &str = "/sys/devices/platform/soc/soc:firmware/get_throttled";
 
 /// One device as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,16 +129,31 @@ fn first_input(folder: &Path, kind: &str) -> Result<Option<PathBuf>, FileError> 
 }
 
 /// The firmware's under-voltage flag: whether the 5 V rail was under 4.63 V within the last 2 s (the kernel asks the
-/// firmware that often, and clears the flag as it asks). `None` on a board that cannot tell.
+/// firmware that often, and clears the flag as it asks). Where the kernel has no monitor for it, the firmware's own word
+/// for this moment, if the kernel passes that on. `None` on a board that cannot tell.
 ///
 /// # Errors
 /// The flag is there but cannot be read.
 pub fn rail_low(root: &Root) -> Result<Option<bool>, FileError> {
     let folder = match find(root, RAIL_MONITOR) {
-        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) if error.is_missing() => return throttled(root),
         other => other?,
     };
     Ok(Some(read_number::<u8>(&folder.join(RAIL_ALARM), HINT)? != 0))
+}
+
+/// The firmware's word, as the Raspberry Pi kernel passes it on: hexadecimal bits, of which the lowest says "under-voltage
+/// now" (Raspberry Pi documentation, `vcgencmd get_throttled`).
+fn throttled(root: &Root) -> Result<Option<bool>, FileError> {
+    const UNDER_VOLTAGE: u32 = 1;
+    let path = root.path(THROTTLED);
+    let text = match read_text(&path, HINT) {
+        Err(FileError::Missing { .. }) => return Ok(None),
+        other => other?,
+    };
+    let bits = u32::from_str_radix(text.trim_start_matches("0x"), 16);
+    let bits = bits.map_err(|_| garbled(&path, &text, "the firmware's bits"))?;
+    Ok(Some(bits & UNDER_VOLTAGE != 0))
 }
 
 /// The processor's temperature: the thermal zone whose type begins with `cpu`, else the first. `None` where there is none.

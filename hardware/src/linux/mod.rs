@@ -17,7 +17,10 @@ pub mod gpio;
 pub mod host;
 pub mod hwmon;
 pub mod i2c;
+pub mod iio;
 pub mod leds;
+pub mod power_supply;
 pub mod probe;
+pub mod serial;
 
 pub use file::{FileError, Root};

@@ -9,9 +9,13 @@ use super::cpufreq::{Cpufreq, Policy};
 use super::file::{FileError, Root, list, name, number_after, read_text};
 use super::hwmon::{self, HwmonDevice};
 use super::i2c::LinuxBus;
-use super::{host, leds};
+use super::iio::{self, IioDevice};
+use super::{host, leds, power_supply};
 use crate::boards::Board;
 use crate::chips::detect::{self, Found};
+
+/// udev's names of serial adapters: by maker and number, the same at every boot.
+const SERIAL: &str = "/dev/serial/by-id";
 
 /// All that was found, and what could not be looked at.
 #[derive(Debug, Default)]
@@ -24,6 +28,12 @@ pub struct Inventory {
     pub buses: Vec<Bus>,
     /// Kernel hwmon devices.
     pub hwmon: Vec<HwmonDevice>,
+    /// Batteries among the kernel's power supplies, by name.
+    pub power_supplies: Vec<String>,
+    /// Kernel IIO devices with channels of voltage or current.
+    pub iio: Vec<IioDevice>,
+    /// USB serial adapters, by names that stay; any of them may be a charge controller's.
+    pub serial: Vec<PathBuf>,
     /// Whether the firmware can tell of a low rail, and whether it is low now.
     pub rail_low: Option<bool>,
     /// LEDs, by name.
@@ -70,6 +80,10 @@ pub fn probe_with<B: I2c<Error: Display>>(root: &Root, mut open: impl FnMut(&Pat
         inventory.model = model;
     }
     inventory.hwmon = kept(hwmon::devices(root), &mut troubles).unwrap_or_default();
+    inventory.power_supplies = kept(power_supply::batteries(root), &mut troubles).unwrap_or_default();
+    inventory.iio = kept(iio::devices(root), &mut troubles).unwrap_or_default();
+    let adapters = kept(list(&root.path(SERIAL), ""), &mut troubles).unwrap_or_default();
+    inventory.serial = adapters.iter().map(|path| Path::new(SERIAL).join(name(path))).collect();
     inventory.rail_low = kept(hwmon::rail_low(root), &mut troubles).flatten();
     inventory.leds = kept(leds::names(root), &mut troubles).unwrap_or_default();
     inventory.cpufreq = kept(Cpufreq::new(root).policies(), &mut troubles).unwrap_or_default();
@@ -111,7 +125,7 @@ fn chips<B: I2c<Error: Display>>(
     let mut bus = open(path);
     let mut chips = Vec::new();
     let mut failures = 0;
-    for address in detect::ADDRESSES {
+    for address in detect::addresses() {
         match detect::identify(&mut bus, address) {
             Ok(found) => {
                 failures = 0;

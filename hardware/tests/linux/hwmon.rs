@@ -108,3 +108,18 @@ fn devices_are_listed_in_the_order_of_their_numbers() {
     let ina = devices(&tree.root()).unwrap().swap_remove(2);
     assert_eq!(ina.files, ["curr1_input", "in0_input", "in1_input", "power1_input"]);
 }
+
+#[test]
+fn where_the_kernel_has_no_monitor_the_firmwares_own_bits_tell() {
+    const PATH: &str = "/sys/devices/platform/soc/soc:firmware/get_throttled";
+    for (bits, low) in [("50005\n", true), ("50000\n", false), ("0\n", false), ("0x1", true)] {
+        assert_eq!(rail_low(&Tree::with(&[(PATH, bits)]).root()).unwrap(), Some(low), "{bits}");
+    }
+    assert!(rail_low(&Tree::with(&[(PATH, "?")]).root()).is_err());
+    let monitored = Tree::with(&[
+        (PATH, "0"),
+        ("/sys/class/hwmon/hwmon0/name", "rpi_volt"),
+        ("/sys/class/hwmon/hwmon0/in0_lcrit_alarm", "1"),
+    ]);
+    assert_eq!(rail_low(&monitored.root()).unwrap(), Some(true), "the monitor remembers two seconds");
+}

@@ -28,6 +28,31 @@ fn pi() -> Tree {
     tree
 }
 
+#[test]
+fn the_other_chips_and_the_kernels_own_batteries_are_found() {
+    use hardware::sim::chips::{SimAds1115, SimIna228, SimIna3221, SimMax17048};
+
+    let tree = pi();
+    tree.write("/dev/serial/by-id/usb-FTDI_VE_Direct_cable_VE7X1234-if00-port0", "");
+    tree.write("/sys/class/power_supply/gauge/type", "Battery");
+    tree.write("/sys/class/power_supply/gauge/voltage_now", "12400000");
+    tree.write("/sys/bus/iio/devices/iio:device0/name", "ads1015");
+    tree.write("/sys/bus/iio/devices/iio:device0/in_voltage4_raw", "1");
+    let bus = SimBus::new();
+    bus.attach(0x36, SimMax17048::new());
+    bus.attach(0x40, SimIna228::new(Resistance::from_ohms(0.002)));
+    bus.attach(0x41, SimIna3221::new([Resistance::from_ohms(0.1); 3]));
+    bus.attach(0x48, SimAds1115::new());
+    let inventory = probe_with(&tree.root(), |_| bus.clone());
+    assert_eq!(inventory.troubles, Vec::<String>::new());
+    let found =
+        [(0x40, Found::Ina228), (0x41, Found::Ina3221), (0x48, Found::Ads1115), (0x36, Found::Max17048)];
+    assert_eq!(inventory.buses[0].chips, found);
+    assert_eq!(inventory.power_supplies, ["gauge"]);
+    assert_eq!(inventory.iio[0].channels, ["voltage4"]);
+    assert!(inventory.serial[0].starts_with("/dev/serial/by-id"), "{:?}", inventory.serial);
+}
+
 fn two_chips() -> SimBus {
     let bus = SimBus::new();
     bus.attach(0x40, SimIna226::new(Resistance::from_ohms(0.002)));

@@ -214,7 +214,7 @@ unit! {
 unit! {
     /// A resistance, in ohms.
     Resistance: ohms / from_ohms in "Ohm", shown to 4,
-    parsed from [("Ohm", 1.0), ("mOhm", 1e-3)], like "\"2 mOhm\""
+    parsed from [("Ohm", 1.0), ("mOhm", 1e-3), ("kOhm", 1e3)], like "\"2 mOhm\""
 }
 unit! {
     /// A temperature, in degrees Celsius. A difference of two is in kelvin, of the same size.

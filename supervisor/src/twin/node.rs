@@ -106,6 +106,7 @@ pub(super) fn sample(
             voltage: measured.voltage,
             current: Some(measured.current),
             temperature,
+            reported: None,
             raw: measured.raw,
         }),
         Err(error) => Err(error.fault()),

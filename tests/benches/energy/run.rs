@@ -47,6 +47,7 @@ pub(crate) fn sample(row: &Row) -> Sample {
         voltage: Voltage::from_volts(row.volts),
         current: Some(Current::from_amps(row.amps)),
         temperature: Some(Temperature::from_celsius(row.celsius)),
+        reported: None,
         raw: 0,
     }
 }

@@ -60,6 +60,7 @@ impl Plant {
             voltage: Voltage::from_volts(self.volts(amps)),
             current: Some(Current::from_amps(amps * self.gain)),
             temperature: Some(Temperature::from_celsius(25.0)),
+            reported: None,
             raw: self.seconds,
         };
         (Uptime::from_secs(self.seconds), sample)
@@ -336,6 +337,7 @@ fn full_is_learned_from_a_charge_and_the_night_after_counts_from_there() {
             voltage: Voltage::from_volts(if step < 120 { 13.6 } else { 14.4 }),
             current: Some(Current::from_amps(amps - 0.1 * chance::mixed(step))),
             temperature: None,
+            reported: None,
             raw: step,
         };
         estimator.observe(Uptime::from_secs(seconds), &sample);
@@ -363,8 +365,13 @@ fn the_same_readings_give_the_same_bits() {
 fn voltage_alone_gives_a_coarser_value_that_says_so() {
     let mut estimator = Estimator::new(battery(Chemistry::Agm, 70.0), None, None);
     for minute in 0..180 {
-        let sample =
-            Sample { voltage: Voltage::from_volts(12.25), current: None, temperature: None, raw: minute };
+        let sample = Sample {
+            voltage: Voltage::from_volts(12.25),
+            current: None,
+            temperature: None,
+            reported: None,
+            raw: minute,
+        };
         estimator.observe(Uptime::from_secs(minute * 60), &sample);
     }
     let energy = estimator.energy(Uptime::from_secs(180 * 60));
@@ -383,6 +390,7 @@ fn sunny_day(plant: &mut Plant, estimator: &mut Estimator) {
             voltage: Voltage::from_volts(volts + 0.003 * chance::mixed(plant.seconds)),
             current: Some(Current::from_amps(amps + 0.01 * chance::mixed(plant.seconds + 1))),
             temperature: Some(Temperature::from_celsius(25.0)),
+            reported: None,
             raw: plant.seconds,
         };
         estimator.observe(Uptime::from_secs(plant.seconds), &sample);

@@ -3,19 +3,22 @@
 //! Each sensor has a [`watch::Watch`]: it tells a living sensor from a stuck, absurd or silent one. This module puts
 //! several sensors of one supply together: one of them rules, the others check it. When two differ by more than their
 //! errors explain, nobody can say which is right, so the worse one (the lower voltage) rules until they agree again.
+//! [`currents`] does the same for the current, and [`Filter::reported`] hands on what charge the sensors themselves report.
 //!
 //! What comes out is a believable sample, or the typed reason why there is none; never a number made up.
 
+mod currents;
 mod watch;
 
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
-use protocol::{Current, Fault, Seconds, Uptime, Voltage};
+use protocol::{Current, Fault, Seconds, Soc, Uptime, Voltage};
 
 use super::action::{Action, Warning};
 use super::reading::{Reading, Sample, SensorId};
 use crate::config::{Battery, Config, Sensor};
+use currents::Currents;
 use watch::{Change, Limits, Watch};
 
 /// Two sensors of one supply may differ by this part of the voltage: clones in the field read up to 1.5 % off.
@@ -50,6 +53,7 @@ pub struct Filter {
     watches: Vec<Watch>,
     ruling: usize,
     disagreement: Disagreement,
+    currents: Currents,
     silence: Duration,
 }
 
@@ -72,6 +76,7 @@ impl Filter {
             watches: watches.collect(),
             ruling: 0,
             disagreement: Disagreement::default(),
+            currents: Currents::default(),
             silence: (interval * 5).max(Duration::from_secs(10)),
         }
     }
@@ -83,7 +88,9 @@ impl Filter {
 
     /// Whether a sensor is faulty, or two disagree: something for a person.
     pub fn is_faulty(&self) -> bool {
-        self.disagreement.standing.is_some() || self.watches.iter().any(Watch::is_faulty)
+        self.disagreement.standing.is_some()
+            || self.currents.differ()
+            || self.watches.iter().any(Watch::is_faulty)
     }
 
     /// Why a sensor is not believed, or what it disagrees about; `None` while all is well with it.
@@ -107,6 +114,7 @@ impl Filter {
         let change = watch.take(now, reading);
         tell(index, change, now, actions);
         self.cross_check(now, actions);
+        self.cross_check_currents(now, actions);
         self.choose();
         self.hear(now, index)
     }
@@ -146,12 +154,39 @@ impl Filter {
             return Heard::Nothing;
         }
         let Some(mut sample) = watch.fresh(now) else { return Heard::Nothing };
-        if sample.current.is_none() {
-            let others = self.watches.iter().filter(|other| !other.is_faulty());
-            sample.current =
-                others.into_iter().find_map(|other| other.believed_within(now, self.silence)?.current);
+        let mut others = self.currents(now).map(|(_, current)| current);
+        if self.currents.differ() {
+            sample.current = others.max_by(|a, b| a.amps().total_cmp(&b.amps()));
+        } else if sample.current.is_none() {
+            sample.current = others.next();
         }
         Heard::Sample(sample)
+    }
+
+    /// What the living sensors show of the current, each with its place.
+    fn currents(&self, now: Uptime) -> impl Iterator<Item = (usize, Current)> + Clone {
+        let living = self.watches.iter().enumerate().filter(|(_, watch)| !watch.is_faulty());
+        living.filter_map(move |(place, watch)| {
+            Some((place, watch.believed_within(now, self.silence)?.current?))
+        })
+    }
+
+    /// The lowest charge that a living sensor reports of its own, and which one it is.
+    pub fn reported(&self, now: Uptime) -> Option<(SensorId, Soc)> {
+        let living = self.watches.iter().enumerate().filter(|(_, watch)| !watch.is_faulty());
+        let reported = living.filter_map(|(place, watch)| {
+            Some((SensorId(place as u8), watch.believed_within(now, self.silence)?.reported?))
+        });
+        reported.min_by(|a, b| a.1.fraction().total_cmp(&b.1.fraction()))
+    }
+
+    fn cross_check_currents(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        if self.watches.len() < 2 {
+            return;
+        }
+        let mut currents = self.currents;
+        currents.step(now, self.currents(now), actions);
+        self.currents = currents;
     }
 
     /// Compares every living sensor with the first living one.
@@ -225,11 +260,8 @@ fn tell(index: usize, change: Option<Change>, now: Uptime, actions: &mut Vec<Act
 /// What this sensor may show.
 fn limits(battery: &Battery, sensor: &Sensor, interval: Duration) -> Limits {
     let any = Current::from_amps((battery.capacity.amp_hours() * CURRENT_MAX_PER_HOUR).max(100.0));
-    let current = match sensor {
-        // A shunt shows a little more than its range before it clips.
-        Sensor::Ina219(shunt) | Sensor::Ina226(shunt) => shunt.current_max * 1.25,
-        Sensor::Hwmon(_) | Sensor::Replay(_) => any,
-    };
+    // A shunt shows a little more than its range before it clips.
+    let current = sensor.current_max().map_or(any, |most| most * 1.25);
     let usual = Chemistry::usual(battery.chemistry);
     Limits {
         low: usual.believable_low,

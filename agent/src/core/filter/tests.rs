@@ -42,6 +42,7 @@ impl Bench {
             voltage: Voltage::from_volts(volts),
             current: Some(Current::from_amps(amps)),
             temperature: None,
+            reported: None,
             raw: self.raw,
         }
     }
@@ -219,6 +220,74 @@ fn sensors_that_differ_are_told_with_both_numbers_and_the_worse_one_rules() {
     }
     assert!(!bench.filter.is_faulty());
     assert!(matches!(bench.both(12.60, 12.55), [Heard::Sample(_), Heard::Nothing]));
+}
+
+#[test]
+fn currents_that_differ_are_told_with_both_numbers_and_the_greater_discharge_rules() {
+    let mut bench = Bench::new(2);
+    let both = |bench: &mut Bench, first: f64, second: f64| {
+        bench.now += SECOND;
+        let (a, b) = (bench.sample(12.5, first), bench.sample(12.5, second));
+        let heard = bench.take(0, Ok(a));
+        bench.take(1, Ok(b));
+        heard
+    };
+    let amps = |heard: Heard| match heard {
+        Heard::Sample(sample) => sample.current.map(Current::amps),
+        _ => None,
+    };
+    for _ in 0..100 {
+        both(&mut bench, 3.0, 3.2);
+    }
+    assert_eq!(bench.warnings(), [], "within what shunts differ by");
+    // A shunt of twice its value; and one that is wired the other way round.
+    for (first, second, worse, told_of) in [(1.5, 3.0, 3.0, 0), (3.0, -3.0, 3.0, 1)] {
+        for _ in 0..70 {
+            both(&mut bench, first, second);
+        }
+        assert_eq!(amps(both(&mut bench, first, second)), Some(worse));
+        assert!(bench.filter.is_faulty());
+        let told = bench.warnings();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, told_of);
+        for part in [first, second] {
+            assert!(told[0].1.contains(&format!("{part:.2} A")), "{told:?}");
+        }
+        for _ in 0..70 {
+            both(&mut bench, 3.0, 3.1);
+        }
+        assert_eq!(amps(both(&mut bench, 3.0, 3.1)), Some(3.0), "they agree: the first rules again");
+        assert_eq!(bench.warnings().len(), 1);
+    }
+}
+
+#[test]
+fn a_burst_between_two_readings_is_no_difference() {
+    let mut bench = Bench::new(2);
+    for second in 0..300 {
+        bench.now += SECOND;
+        let burst = if second % 20 < 10 { 3.0 } else { 0.0 };
+        let (a, b) = (bench.sample(12.5, 2.0), bench.sample(12.5, 2.0 + burst));
+        bench.take(0, Ok(a));
+        bench.take(1, Ok(b));
+    }
+    assert_eq!(bench.warnings(), []);
+}
+
+#[test]
+fn the_lowest_reported_charge_of_the_living_sensors_is_handed_on() {
+    let mut bench = Bench::new(2);
+    assert_eq!(bench.filter.reported(bench.now), None);
+    for (first, second) in [(None, Some(70.0)), (Some(55.0), Some(70.0))] {
+        bench.now += SECOND;
+        for (sensor, percent) in [(0, first), (1, second)] {
+            let mut sample = bench.sample(12.5, 1.0);
+            sample.reported = percent.map(Soc::from_percent);
+            bench.take(sensor, Ok(sample));
+        }
+    }
+    assert_eq!(bench.filter.reported(bench.now), Some((SensorId(0), Soc::from_percent(55.0))));
+    assert_eq!(bench.filter.reported(bench.now + SECOND * 60), None, "an old word is none");
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn a_value_that_never_moves() {
         voltage: protocol::Voltage::from_volts(HEALTHY.0),
         current: Some(protocol::Current::from_amps(HEALTHY.1)),
         temperature: None,
+        reported: None,
         raw: 0,
     };
     survives(Fault::Stuck { held: protocol::Seconds(0) }, |world| world.reading(Ok(frozen)));

@@ -139,6 +139,7 @@ impl World {
             voltage: Voltage::from_volts(volts),
             current: Some(Current::from_amps(amps)),
             temperature: None,
+            reported: None,
             raw: self.raw,
         };
         self.reading(Ok(sample));

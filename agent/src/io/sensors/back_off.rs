@@ -29,6 +29,11 @@ impl BackOff {
         (now < self.retry_at).then_some(self.fault)
     }
 
+    /// Why there is nothing, while there is nothing new to say: the fault that was last told, or that nothing was read yet.
+    pub(super) const fn standing(&self) -> Fault {
+        self.fault
+    }
+
     /// The source is not to be read before `moment`; what stood stands until then.
     pub(super) fn not_before(&mut self, moment: Uptime) {
         self.retry_at = moment;

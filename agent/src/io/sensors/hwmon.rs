@@ -33,7 +33,13 @@ impl Source for Hwmon {
             Ok(measured) => {
                 self.back_off.well();
                 let current = measured.current.map(|current| if self.reversed { -current } else { current });
-                Ok(Sample { voltage: measured.voltage, current, temperature: None, raw: measured.raw })
+                Ok(Sample {
+                    voltage: measured.voltage,
+                    current,
+                    temperature: None,
+                    reported: None,
+                    raw: measured.raw,
+                })
             }
             Err(error) => Err(self.back_off.failed(now, error.fault(), &error)),
         }

@@ -3,19 +3,34 @@
 //! A reading blocks the loop. Two registers over a 400 kHz bus take a quarter of a millisecond, over a 100 kHz bus
 //! 1.4 ms: less than handing them to another thread and back costs in wake-ups, and nothing the loop does is so urgent.
 //! A bus that hangs is ended by its driver after a time-out (one second on a Pi) and is then left alone for a while.
+//!
+//! Serial lines and sockets are never waited for. A device that talks by itself is heard from the kernel's buffer when a
+//! reading is due; one that must be asked is asked at one reading and heard at the next. So no sensor wakes the processor
+//! but when a reading is due.
 
 mod back_off;
 mod hwmon;
+mod kernel;
+mod modbus;
+mod nut;
+#[cfg(test)]
+mod pty;
 mod replay;
 mod shunt;
+mod told;
+mod ve_direct;
 
+use hardware::devices::epever::EPEVER;
+use hardware::devices::renogy::RENOGY;
 use hardware::linux::Root;
+use hardware::linux::i2c::LinuxBus;
 use hardware::sim::trace::TraceError;
 use protocol::Uptime;
 
 use crate::config::Sensor;
 use crate::core::event::Event;
 use crate::core::reading::{Reading, SensorId};
+use shunt::Shunt;
 
 /// What can be read. A source mends itself: what was gone is looked for again.
 trait Source {
@@ -32,15 +47,12 @@ impl Sensors {
     /// # Errors
     /// A recorded trace that cannot be read: no waiting would mend that.
     pub fn open(root: &Root, sensors: &[Sensor]) -> Result<Self, TraceError> {
-        let open = |(index, sensor): (usize, &Sensor)| -> Result<Box<dyn Source>, TraceError> {
-            Ok(match sensor {
-                Sensor::Ina219(settings) => Box::new(shunt::ina219(root, index, settings)),
-                Sensor::Ina226(settings) => Box::new(shunt::ina226(root, index, settings)),
-                Sensor::Hwmon(settings) => Box::new(hwmon::Hwmon::new(root, index, settings)),
-                Sensor::Replay(settings) => Box::new(replay::Replay::open(index, settings)?),
-            })
-        };
-        sensors.iter().enumerate().map(open).collect::<Result<_, _>>().map(Self)
+        sensors
+            .iter()
+            .enumerate()
+            .map(|(place, sensor)| open(root, place, sensor))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Reads all of them, one after the other.
@@ -50,4 +62,25 @@ impl Sensors {
             Event::Sensor { sensor, reading: source.read(now) }
         })
     }
+}
+
+/// Prepares one.
+fn open(root: &Root, place: usize, sensor: &Sensor) -> Result<Box<dyn Source>, TraceError> {
+    let bus = |path: &std::path::Path| LinuxBus::new(root, path);
+    Ok(match sensor {
+        Sensor::Ina219(config) => Box::new(Shunt::ina219(bus(&config.bus), place, config)),
+        Sensor::Ina226(config) => Box::new(Shunt::ina226(bus(&config.bus), place, config)),
+        Sensor::Ina228(config) => Box::new(Shunt::ina228(bus(&config.bus), place, config)),
+        Sensor::Ina3221(config) => Box::new(Shunt::ina3221(bus(&config.bus), place, config)),
+        Sensor::Ads1115(config) => Box::new(Shunt::ads1115(bus(&config.bus), place, config)),
+        Sensor::Max17048(config) => Box::new(Shunt::max17048(bus(&config.bus), place, config)),
+        Sensor::Hwmon(config) => Box::new(hwmon::Hwmon::new(root, place, config)),
+        Sensor::PowerSupply(config) => Box::new(kernel::KernelSensor::power_supply(root, place, config)),
+        Sensor::Iio(config) => Box::new(kernel::KernelSensor::iio(root, place, config)),
+        Sensor::VeDirect(config) => Box::new(ve_direct::VeDirect::new(root, place, config)),
+        Sensor::Epever(config) => Box::new(modbus::Modbus::new(root, place, config, &EPEVER)),
+        Sensor::Renogy(config) => Box::new(modbus::Modbus::new(root, place, config, &RENOGY)),
+        Sensor::Nut(config) => Box::new(nut::Nut::new(place, config)),
+        Sensor::Replay(config) => Box::new(replay::Replay::open(place, config)?),
+    })
 }

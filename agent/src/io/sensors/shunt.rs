@@ -1,25 +1,32 @@
-//! An INA219 or INA226 on any bus.
+//! A chip on any I2C bus.
 
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use embedded_hal::i2c::I2c;
+use hardware::chips::ads1115::{self, Ads1115};
 use hardware::chips::ina219::{self, Ina219};
 use hardware::chips::ina226::{self, Ina226};
+use hardware::chips::ina228::{self, Ina228};
+use hardware::chips::ina3221::{self, Ina3221};
+use hardware::chips::max17048::Max17048;
 use hardware::chips::{Error, Measurement, SettingsError};
-use hardware::linux::Root;
-use hardware::linux::i2c::LinuxBus;
 use protocol::{Fault, Uptime};
 
 use super::Source;
 use super::back_off::BackOff;
-use crate::config::ShuntSensor;
+use crate::config::{ChannelSensor, ConverterSensor, GaugeSensor, ShuntSensor};
 use crate::core::reading::{Reading, Sample};
 
 /// The chip behind the registers.
 enum Chip<B> {
     Ina219(Ina219<B>),
     Ina226(Ina226<B>),
+    Ina228(Ina228<B>),
+    Ina3221(Ina3221<B>),
+    Ads1115(Ads1115<B>),
+    /// Behind one of so many cells; whether its charge counts.
+    Max17048(Max17048<B>, u8, bool),
 }
 
 impl<B: I2c> Chip<B> {
@@ -27,13 +34,34 @@ impl<B: I2c> Chip<B> {
         match self {
             Self::Ina219(chip) => chip.configure(),
             Self::Ina226(chip) => chip.configure(),
+            Self::Ina228(chip) => chip.configure(),
+            Self::Ina3221(chip) => chip.configure(),
+            Self::Ads1115(chip) => chip.configure(),
+            Self::Max17048(chip, ..) => chip.configure(),
         }
     }
 
-    fn read(&mut self) -> Result<Measurement, Error<B::Error>> {
+    /// A sample with the chip's own sign of the current.
+    fn read(&mut self) -> Result<Sample, Error<B::Error>> {
         match self {
-            Self::Ina219(chip) => chip.read(),
-            Self::Ina226(chip) => chip.read(),
+            Self::Ina219(chip) => chip.read().map(sample),
+            Self::Ina226(chip) => chip.read().map(sample),
+            Self::Ina228(chip) => chip.read().map(sample),
+            Self::Ina3221(chip) => chip.read().map(sample),
+            Self::Ads1115(chip) => {
+                let ads1115::Measured { voltage, current, raw } = chip.read()?;
+                Ok(Sample { voltage, current, temperature: None, reported: None, raw })
+            }
+            Self::Max17048(chip, cells, counts) => {
+                let measured = chip.read()?;
+                Ok(Sample {
+                    voltage: measured.cell * f64::from(*cells),
+                    current: None,
+                    temperature: None,
+                    reported: counts.then_some(measured.soc),
+                    raw: measured.raw,
+                })
+            }
         }
     }
 
@@ -42,8 +70,17 @@ impl<B: I2c> Chip<B> {
         match self {
             Self::Ina219(chip) => chip.settings().update_time(),
             Self::Ina226(chip) => chip.settings().update_time(),
+            Self::Ina228(chip) => chip.settings().update_time(),
+            Self::Ina3221(chip) => chip.settings().update_time(),
+            Self::Ads1115(chip) => chip.settings().update_time(),
+            Self::Max17048(..) => Max17048::<B>::UPDATE_TIME,
         }
     }
+}
+
+fn sample(measured: Measurement) -> Sample {
+    let Measurement { voltage, current, raw, .. } = measured;
+    Sample { voltage, current: Some(current), temperature: None, reported: None, raw }
 }
 
 /// A chip as a sensor.
@@ -54,25 +91,45 @@ pub(super) struct Shunt<B> {
     back_off: BackOff,
 }
 
-/// An INA219 on a bus of this machine.
-pub(super) fn ina219(root: &Root, sensor: usize, settings: &ShuntSensor) -> Shunt<LinuxBus> {
-    let bus = LinuxBus::new(root, &settings.bus);
-    let chip =
-        Ina219::new(bus, settings.address, ina219::Settings::new(settings.shunt, settings.current_max));
-    Shunt::new(chip.map(Chip::Ina219), sensor, settings.reversed)
-}
-
-/// An INA226 on a bus of this machine.
-pub(super) fn ina226(root: &Root, sensor: usize, settings: &ShuntSensor) -> Shunt<LinuxBus> {
-    Shunt::ina226(LinuxBus::new(root, &settings.bus), sensor, settings)
-}
-
 impl<B: I2c<Error: Display + Debug>> Shunt<B> {
-    /// An INA226 on any bus.
-    pub(super) fn ina226(bus: B, sensor: usize, settings: &ShuntSensor) -> Self {
-        let chip =
-            Ina226::new(bus, settings.address, ina226::Settings::new(settings.shunt, settings.current_max));
-        Self::new(chip.map(Chip::Ina226), sensor, settings.reversed)
+    /// An INA219.
+    pub(super) fn ina219(bus: B, sensor: usize, config: &ShuntSensor) -> Self {
+        let settings = ina219::Settings::new(config.shunt, config.current_max);
+        Self::new(Ina219::new(bus, config.address, settings).map(Chip::Ina219), sensor, config.reversed)
+    }
+
+    /// An INA226.
+    pub(super) fn ina226(bus: B, sensor: usize, config: &ShuntSensor) -> Self {
+        let settings = ina226::Settings::new(config.shunt, config.current_max);
+        Self::new(Ina226::new(bus, config.address, settings).map(Chip::Ina226), sensor, config.reversed)
+    }
+
+    /// An INA228.
+    pub(super) fn ina228(bus: B, sensor: usize, config: &ShuntSensor) -> Self {
+        let settings = ina228::Settings::new(config.shunt, config.current_max);
+        Self::new(Ina228::new(bus, config.address, settings).map(Chip::Ina228), sensor, config.reversed)
+    }
+
+    /// One channel of an INA3221.
+    pub(super) fn ina3221(bus: B, sensor: usize, config: &ChannelSensor) -> Self {
+        let settings = ina3221::Settings::new(config.shunt, config.current_max);
+        let channel = ina3221::Channel::from_number(config.channel);
+        let most = 3;
+        let channel = channel.ok_or(SettingsError::Channel { channel: config.channel, most });
+        let chip = channel.and_then(|channel| Ina3221::new(bus, config.address, channel, settings));
+        Self::new(chip.map(Chip::Ina3221), sensor, config.reversed)
+    }
+
+    /// An ADS1115 behind a divider.
+    pub(super) fn ads1115(bus: B, sensor: usize, config: &ConverterSensor) -> Self {
+        let chip = Ads1115::new(bus, config.address, config.settings());
+        Self::new(chip.map(Chip::Ads1115), sensor, config.reversed)
+    }
+
+    /// A MAX17048 on one cell.
+    pub(super) fn max17048(bus: B, sensor: usize, config: &GaugeSensor) -> Self {
+        let (cells, charge) = (config.cells, config.charge);
+        Self::new(Max17048::new(bus).map(|chip| Chip::Max17048(chip, cells, charge)), sensor, false)
     }
 
     /// The config has proved the settings; should they be refused all the same, every reading says so.
@@ -109,15 +166,12 @@ impl<B: I2c<Error: Display + Debug>> Source for Shunt<B> {
             return Err(self.back_off.holds(now).unwrap_or(Fault::NotYet));
         }
         match chip.read() {
-            Ok(measured) => {
+            Ok(mut sample) => {
                 self.back_off.well();
-                let current = if self.reversed { -measured.current } else { measured.current };
-                Ok(Sample {
-                    voltage: measured.voltage,
-                    current: Some(current),
-                    temperature: None,
-                    raw: measured.raw,
-                })
+                if self.reversed {
+                    sample.current = sample.current.map(|current| -current);
+                }
+                Ok(sample)
             }
             Err(error) => {
                 let fault = self.back_off.failed(now, error.fault(), &words(&error));
@@ -198,6 +252,91 @@ mod tests {
                 sensor.read(now).is_ok()
             });
             assert!(mended, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn every_other_chip_reads_as_it_is_wired_and_heals() {
+        use hardware::sim::chips::{SimAds1115, SimIna228, SimIna3221, SimMax17048};
+        use protocol::Soc;
+
+        let bus = SimBus::new();
+        let (volts, amps) = (Voltage::from_volts(12.5), Current::from_amps(3.0));
+        bus.attach(0x40, SimIna228::new(SHUNT)).with(|chip| chip.settle(volts, amps));
+        let triple = bus.attach(0x41, SimIna3221::new([Resistance::from_ohms(0.01); 3]));
+        let inputs = [(volts, -amps), (volts, amps), (Voltage::ZERO, Current::ZERO)];
+        let settle = || triple.with(|chip| chip.settle(inputs));
+        let inputs = [volts / 6.0, Voltage::ZERO, Voltage::from_volts(1.65 + 3.0 * 0.066), Voltage::ZERO];
+        bus.attach(0x48, SimAds1115::new()).with(|chip| chip.measure(Uptime::START, inputs));
+        let cell = Voltage::from_volts(3.125);
+        bus.attach(0x36, SimMax17048::new()).with(|chip| chip.settle(cell, Soc::from_percent(60.0)));
+
+        let path = std::path::PathBuf::from("/dev/i2c-1");
+        let channel = ChannelSensor {
+            bus: path.clone(),
+            address: 0x41,
+            channel: 2,
+            shunt: Resistance::from_ohms(0.01),
+            current_max: Current::from_amps(8.0),
+            reversed: true,
+        };
+        let converter = ConverterSensor {
+            bus: path.clone(),
+            address: 0x48,
+            channel: 0,
+            divider_top: Resistance::from_ohms(100e3),
+            divider_bottom: Resistance::from_ohms(20e3),
+            current_channel: Some(2),
+            current_zero: Voltage::from_volts(1.65),
+            current_scale: Some(Resistance::from_ohms(0.066)),
+            current_max: Some(Current::from_amps(20.0)),
+            reversed: false,
+        };
+        let gauge = GaugeSensor { bus: path, cells: 4, charge: true };
+        for (mut sensor, current, reported) in [
+            (Shunt::ina228(bus.clone(), 0, &settings(false)), Some(3.0), None),
+            (Shunt::ina3221(bus.clone(), 0, &channel), Some(-3.0), None),
+            (Shunt::ads1115(bus.clone(), 0, &converter), Some(3.0), None),
+            (Shunt::max17048(bus.clone(), 0, &gauge), None, Some(Soc::from_percent(60.0))),
+        ] {
+            // A brown-out of an earlier turn emptied its registers.
+            settle();
+            let mut now = Uptime::START;
+            let mut settled = |sensor: &mut Shunt<SimBus>| {
+                (0..60)
+                    .filter_map(|_| {
+                        now += Duration::from_secs(1);
+                        sensor.read(now).ok()
+                    })
+                    .nth(3)
+            };
+            let sample = settled(&mut sensor).unwrap();
+            assert!((sample.voltage.volts() - 12.5).abs() < 0.02, "{sample:?}");
+            assert_eq!(sample.reported, reported);
+            let seen = sample.current.map(Current::amps);
+            assert_eq!(seen.is_some(), current.is_some());
+            assert!(
+                seen.zip(current).is_none_or(|(seen, current)| (seen - current).abs() < 0.01),
+                "{sample:?}"
+            );
+            for fault in [
+                BusFault::Nak,
+                BusFault::HeldLine,
+                BusFault::BusGone,
+                BusFault::Garbage,
+                BusFault::ForgetSettings,
+            ] {
+                bus.inject(fault);
+                let broken = sensor.read(Uptime::from_secs(10_000));
+                assert!(broken.is_err(), "{fault:?}: {broken:?}");
+                bus.heal();
+                let mut later = Uptime::from_secs(10_000);
+                let mended = (0..300).any(|_| {
+                    later += Duration::from_millis(100);
+                    sensor.read(later).is_ok()
+                });
+                assert!(mended, "{fault:?}");
+            }
         }
     }
 }

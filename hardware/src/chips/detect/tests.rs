@@ -36,7 +36,58 @@ fn an_ina219_is_known_by_its_reset_value_or_its_fixed_bits() {
 fn an_id_is_never_asked_of_what_does_not_look_like_an_ina226() {
     // 0xfe resets a Si7021: the mock would fail on any read of it.
     assert_eq!(found(&[read(0, 0xffff)]), Ok(Some(Found::Unknown { register: 0xffff })));
-    assert_eq!(found(&[read(0, 0)]), Ok(Some(Found::Unknown { register: 0 })));
+    assert_eq!(found(&[read(0, 0), read(0x3e, 0)]), Ok(Some(Found::Unknown { register: 0 })));
+}
+
+#[test]
+fn an_ina228_and_an_ina3221_are_known_by_their_ids() {
+    for config in [0, 0x0010] {
+        let reads = [read(0, config), read(0x3e, 0x5449), read(0x3f, 0x2281)];
+        assert_eq!(found(&reads), Ok(Some(Found::Ina228)));
+    }
+    let other = [read(0, 0), read(0x3e, 0x5449), read(0x3f, 0x2371)];
+    assert_eq!(found(&other), Ok(Some(Found::Unknown { register: 0 })), "an INA237 counts no charge");
+    for configuration in [0x7127, 0x7527] {
+        let reads = [read(0, configuration), read(0xfe, 0x5449), read(0xff, 0x3220)];
+        assert_eq!(found(&reads), Ok(Some(Found::Ina3221)));
+    }
+}
+
+#[test]
+fn an_ads1115_is_known_by_its_thresholds_where_one_can_be() {
+    let read = |register: u8, value: u16| {
+        Transaction::write_read(0x48, vec![register], value.to_be_bytes().to_vec())
+    };
+    let found = |expected: &[Transaction]| {
+        let mut bus = Mock::new(expected);
+        let found = identify(&mut bus, 0x48);
+        bus.done();
+        found
+    };
+    // 12.5 V behind 100 and 20 kOhm; bit 14 of a conversion may be set like an INA226's.
+    let reads = [read(0, 0xc123), read(2, 0x8000), read(3, 0x7fff)];
+    assert_eq!(found(&reads), Ok(Some(Found::Ads1115)));
+    let reads = [read(0, 0x4123), read(0xfe, 0x8000), read(0xff, 0x7fff), read(2, 0x8000), read(3, 0x7fff)];
+    assert_eq!(found(&reads), Ok(Some(Found::Ads1115)));
+    // An LM75 at the same address: a temperature, hysteresis and limit.
+    let reads = [read(0, 0xc880), read(2, 0x4b00)];
+    assert_eq!(found(&reads), Ok(Some(Found::Unknown { register: 0xc880 })));
+}
+
+#[test]
+fn a_max17048_is_known_by_its_version() {
+    let read = |value: u16| Transaction::write_read(0x36, vec![8], value.to_be_bytes().to_vec());
+    let found = |expected: Transaction| {
+        let mut bus = Mock::new(&[expected]);
+        let found = identify(&mut bus, 0x36);
+        bus.done();
+        found
+    };
+    assert_eq!(found(read(0x0012)), Ok(Some(Found::Max17048)));
+    assert_eq!(found(read(0x0000)), Ok(Some(Found::Unknown { register: 0 })));
+    let nak = ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address);
+    assert_eq!(found(read(0).with_error(nak)), Ok(None));
+    assert_eq!(found(read(0).with_error(ErrorKind::Bus)), Err(Error::BusError(ErrorKind::Bus)));
 }
 
 #[test]

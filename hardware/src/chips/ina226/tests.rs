@@ -340,6 +340,6 @@ fn settings_that_cannot_work_are_refused_with_the_numbers() {
         let mut bus = Mock::new(&[]);
         let refused = Ina226::new(&mut bus, address, settings()).map(|_| ());
         bus.done();
-        assert_eq!(refused, Err(SettingsError::Address { chip: "INA226", address }));
+        assert_eq!(refused, Err(SettingsError::Address { chip: "INA226", address, least: 0x40, most: 0x4f }));
     }
 }

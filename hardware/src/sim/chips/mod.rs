@@ -1,14 +1,23 @@
 //! Simulated current and voltage monitors: they answer registers, not volts.
 //!
-//! Written from the datasheets (TI SBOS547 for the INA226, SBOS448 for the INA219), apart from the drivers that
+//! Written from the datasheets (TI SBOS547 for the INA226, SBOS448 for the INA219, SLYS021 for the INA228, SBOS576 for the
+//! INA3221, SBAS444 for the ADS1115, Maxim 19-6171 for the MAX17048), apart from the drivers that
 //! they test: two readings of one datasheet that agree are worth more than one. Fed by
 //! [`SimIna226::measure`] and [`SimIna219::measure`] with what is true at the shunt.
 
+mod ads1115;
 mod front;
 mod ina219;
 mod ina226;
+mod ina228;
+mod ina3221;
+mod max17048;
 mod pointer;
 
+pub use ads1115::SimAds1115;
 pub use front::Imperfection;
 pub use ina219::SimIna219;
 pub use ina226::SimIna226;
+pub use ina228::SimIna228;
+pub use ina3221::SimIna3221;
+pub use max17048::SimMax17048;

@@ -19,3 +19,12 @@ pub(super) fn answer(register: u16, buffer: &mut [u8]) {
         *byte = bytes.get(index).copied().unwrap_or(0xff);
     }
 }
+
+/// As [`answer`], of a register of any width.
+pub(super) fn answer_wide(value: u64, width: usize, buffer: &mut [u8]) {
+    let bytes = value.to_be_bytes();
+    let register = &bytes[bytes.len() - width.min(bytes.len())..];
+    for (index, byte) in buffer.iter_mut().enumerate() {
+        *byte = register.get(index).copied().unwrap_or(0xff);
+    }
+}
