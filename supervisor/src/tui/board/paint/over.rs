@@ -24,7 +24,7 @@ const HELP: &[&str] = &[
     "p parked: off on purpose   ? late   ! LOST: it does not answer",
     "* may lead   link: since last heard   wgt: share of the traffic",
     "C/s/d run: critical, standard, deferrable containers that run, of all",
-    "SoC 62 % (58..66): best guess, and what it may be nine times in ten",
+    "SoC 62 % (58..66): best guess, and what it may be eight times in ten",
 ];
 
 /// Paints it, if there is something.
