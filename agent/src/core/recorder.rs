@@ -260,6 +260,7 @@ mod tests {
                 voltage: Voltage::from_volts(volts),
                 current: Some(Current::from_amps(0.5)),
                 temperature: None,
+                reported: None,
                 raw: self.now.as_millis(),
             };
             let mut actions = Vec::new();
