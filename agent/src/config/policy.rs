@@ -188,7 +188,7 @@ impl Policy {
         self.shed.leave.charging = true;
         self.drain.enter.time_to_empty = Some(DRAIN_TIME_TO_EMPTY);
         self.halt.leave.charging = true;
-        self.with_plan = WithPlan::above(&self.drain);
+        self.with_plan = WithPlan::above(&self.halt);
         self
     }
 

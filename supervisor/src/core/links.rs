@@ -208,9 +208,12 @@ impl Supervisor {
     /// A parked node is back: it comes up one rung, and the others wait until it has settled.
     fn on_return(&mut self, now: Uptime, name: &NodeName, actions: &mut Vec<Action>) {
         let Some(node) = self.fleet.get(name) else { return };
-        let to = RETURNED;
+        // A plan on energy woke it to work: rung by rung it would only stand there for half an hour, and draw its watts.
+        let planned = self.budgets.aim(&node.supply, now);
+        let planned = planned.map(|aim| (aim.stage(name).min(RETURNED), aim.reason(name, now)));
+        let (to, reason) = planned.unwrap_or((RETURNED, protocol::OrderReason::EnoughEnergy));
         if self.leads() {
-            self.orders.set(name, to, protocol::OrderReason::EnoughEnergy, now);
+            self.orders.set(name, to, reason, now);
         }
         self.paces.get_mut(&node.supply).recovering = Some(Recovery { node: name.clone(), to, since: now });
         self.on_woken(now, name, actions);

@@ -289,8 +289,8 @@ impl SupplySettings {
     }
 }
 
-/// With a plan, drained and parked nodes come back so many points above where `Drain` is entered.
-const COMES_BACK: f64 = 5.0;
+/// With a plan, drained and parked nodes come back so many points above where `Halt` is entered.
+const COMES_BACK: f64 = 6.0;
 
 /// The nodes' default floors by state of charge (lower bound), as the agents' own policy has them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -326,21 +326,16 @@ impl Thresholds {
         }
     }
 
-    /// With a plan that rests on a forecast: what only stretches the energy waits until close above `Drain`, as the agents'
-    /// own thresholds do while such an order is in force, and what the plan drained or parked comes back on a level close
-    /// above it.
+    /// With a plan that rests on a forecast: what comes before `Halt` waits until close above it, as the agents' own thresholds
+    /// do while such an order is in force, and what the plan drained or parked comes back on a level close above it.
     #[must_use]
     pub const fn with_plan(self) -> Self {
-        let drain = self.enter[2];
+        let halt = self.enter[3];
+        let back = halt.plus_points(COMES_BACK);
         Self {
-            enter: [drain.plus_points(5.0), drain.plus_points(3.0), drain, self.enter[3]],
-            leave: [
-                drain.plus_points(8.0),
-                drain.plus_points(6.0),
-                drain.plus_points(COMES_BACK),
-                drain.plus_points(COMES_BACK),
-            ],
-            wake_soc: drain.plus_points(COMES_BACK),
+            enter: [halt.plus_points(7.0), halt.plus_points(5.0), halt.plus_points(3.0), halt],
+            leave: [halt.plus_points(9.0), halt.plus_points(7.0), back, back],
+            wake_soc: back,
             ..self
         }
     }

@@ -14,7 +14,7 @@ use crate::tui::scene::NodeMode;
 /// A master that was off at least this long ...
 const WAKE_AFTER: Duration = Duration::from_mins(10);
 /// ... is woken by its comparator when the supply has been this far above the charger's reconnect level ...
-const WAKE_ABOVE: Voltage = Voltage::from_volts(0.4);
+const WAKE_ABOVE: Voltage = Voltage::from_volts(0.25);
 /// ... for this long. A level, not an edge: full sun wakes it however it got there. And a high one: a battery that is
 /// being charged shows 12.6 V long before it is worth waking for, and a node woken too early halts again.
 const WAKE_HOLD: Duration = Duration::from_mins(20);

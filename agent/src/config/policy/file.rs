@@ -80,6 +80,14 @@ struct LeaveFile {
 struct WithPlanFile {
     throttle: StretchFile,
     shed: StretchFile,
+    drain: StretchFile,
+    halt: HaltStretchFile,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HaltStretchFile {
+    leave: Option<Soc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -127,16 +135,18 @@ impl PolicyFile {
     /// The whole ladder: what is written here, and the chemistry's defaults for the rest.
     pub fn resolve(&self, chemistry: Chemistry) -> Policy {
         let usual = Policy::for_chemistry(chemistry);
-        let drain = self.drain.resolve(usual.drain);
-        let planned = WithPlan::above(&drain);
+        let halt = self.halt.resolve(usual.halt);
+        let planned = WithPlan::above(&halt);
         Policy {
             throttle: self.throttle.resolve(usual.throttle),
             shed: self.shed.resolve(usual.shed),
-            drain,
-            halt: self.halt.resolve(usual.halt),
+            drain: self.drain.resolve(usual.drain),
+            halt,
             with_plan: WithPlan {
                 throttle: self.with_plan.throttle.resolve(planned.throttle),
                 shed: self.with_plan.shed.resolve(planned.shed),
+                drain: self.with_plan.drain.resolve(planned.drain),
+                halt_leave: self.with_plan.halt.leave.or(planned.halt_leave),
             },
             collapse: self.collapse.unwrap_or(usual.collapse),
             collapse_hold: self.collapse_hold.unwrap_or(usual.collapse_hold),

@@ -213,7 +213,7 @@ impl Policy {
         )
     }
 
-    /// What gives way with a plan hangs together as the rest does, and ends above `Drain`, which does not give way.
+    /// What gives way with a plan hangs together as the rest does, and ends above where `Halt` is entered, which does not.
     fn stretches(&self) -> Result<(), PolicyError> {
         let key = |stage: &str, end: &str| format!("policy.with_plan.{stage}.{end}");
         let named = |stage: &str, stretch: Option<Stretch>| {
@@ -222,13 +222,22 @@ impl Policy {
         };
         let throttle = named("throttle", self.with_plan.throttle);
         let shed = named("shed", self.with_plan.shed);
-        for (enter, leave) in [&throttle, &shed] {
+        let drain = named("drain", self.with_plan.drain);
+        for (enter, leave) in [&throttle, &shed, &drain] {
             above(leave, enter, "a stage left at the level that enters it would flap")?;
         }
         above(&throttle.0, &shed.0, "each stage is entered before the deeper one")?;
+        above(&shed.0, &drain.0, "each stage is entered before the deeper one")?;
         above(&throttle.1, &shed.1, "recovery takes the ladder in reverse")?;
-        let drain = soc("policy.drain.enter.soc".into(), self.drain.enter.soc);
-        above(&shed.0, &drain, "a plan stretches the energy above drain and takes none from below")
+        above(&shed.1, &drain.1, "recovery takes the ladder in reverse")?;
+        let halt = soc("policy.halt.enter.soc".into(), self.halt.enter.soc);
+        above(&drain.0, &halt, "a plan stretches the energy above halt and takes none from below")?;
+        let woken = self.halt.enter.soc.map(|soc| soc.plus_points(WAKE_MARGIN_POINTS));
+        above(
+            &soc("policy.with_plan.halt.leave".into(), self.with_plan.halt_leave),
+            &soc(format!("policy.halt.enter.soc + {WAKE_MARGIN_POINTS} points"), woken),
+            "the wake level must lie above the halt level with this margin",
+        )
     }
 
     /// The wake level lies above the halt level with margin: no wake-halt loop.
@@ -284,6 +293,8 @@ impl Policy {
         };
         let drain = self.drain.enter.hold + self.drain_budget + self.halt_budget;
         fits("policy.drain_budget", self.drain_budget, Stage::Drain, &self.drain.enter, drain)?;
+        let planned = Enter { soc: self.enter_soc(Stage::Drain, true), ..self.drain.enter };
+        fits("policy.drain_budget", self.drain_budget, Stage::Drain, &planned, drain)?;
         let halt = self.halt.enter.hold + self.halt_budget;
         fits("policy.halt_budget", self.halt_budget, Stage::Halt, &self.halt.enter, halt)
     }
@@ -422,15 +433,17 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_way_with_a_plan_ends_above_drain_and_does_not_flap() {
+    fn what_gives_way_with_a_plan_ends_above_halt_and_does_not_flap() {
         let stretch =
             |enter, leave| Some(Stretch { enter: Soc::from_percent(enter), leave: Soc::from_percent(leave) });
-        let (key, text) = refused(|policy, _| policy.with_plan.shed = stretch(44.0, 50.0));
-        assert_eq!(key, "policy.with_plan.shed.enter");
-        assert!(text.contains("44.0 %") && text.contains("policy.drain.enter.soc = 45.0 %"), "{text}");
+        let (key, text) = refused(|policy, _| policy.with_plan.drain = stretch(34.0, 38.0));
+        assert_eq!(key, "policy.with_plan.drain.enter");
+        assert!(text.contains("34.0 %") && text.contains("policy.halt.enter.soc = 35.0 %"), "{text}");
+        let (key, _) = refused(|policy, _| policy.with_plan.halt_leave = Some(Soc::from_percent(39.0)));
+        assert_eq!(key, "policy.with_plan.halt.leave");
         let (key, _) = refused(|policy, _| policy.with_plan.throttle = stretch(52.0, 52.0));
         assert_eq!(key, "policy.with_plan.throttle.leave");
-        let (key, _) = refused(|policy, _| policy.with_plan.throttle = stretch(47.0, 53.0));
+        let (key, _) = refused(|policy, _| policy.with_plan.throttle = stretch(39.0, 53.0));
         assert_eq!(key, "policy.with_plan.throttle.enter");
     }
 

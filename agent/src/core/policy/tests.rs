@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
-use proptest::prelude::*;
 use protocol::report::{Basis, SocBand, TimeBand};
 use protocol::{Charge, Current, Power, Soc, Voltage};
 
 use super::*;
 
+mod rebound;
+mod with_plan;
+mod woken;
+
 const SECOND: Duration = Duration::from_secs(1);
+/// Between two looks where hours pass.
+const STRIDE: Duration = Duration::from_secs(10);
 
 fn battery(chemistry: Chemistry) -> Battery {
     Battery {
@@ -376,67 +381,6 @@ fn rail_and_heat_throttle_and_clear_by_themselves() {
 }
 
 #[test]
-fn who_falls_back_right_after_recovering_waits_longer_and_says_so() {
-    let mut bench = Bench::new(Chemistry::Agm);
-    let mut waits = Vec::new();
-    let mut backed_off = false;
-    for _ in 0..4 {
-        bench.set(30.0, 11.6, 3.0);
-        bench.live(mins(3));
-        assert_eq!(bench.floor(), Stage::Halt);
-        bench.set(70.0, 12.8, -3.0);
-        let began = bench.now;
-        while bench.floor() == Stage::Halt {
-            bench.live(SECOND * 10);
-            backed_off |= matches!(bench.ladder.reason(), Reason::BackingOff { .. });
-        }
-        waits.push(bench.now.since(began).as_secs() / 60);
-    }
-    assert_eq!(waits, [30, 60, 120, 240]);
-    assert!(backed_off);
-    assert_eq!(bench.ladder.relapses(), 3);
-}
-
-#[test]
-fn a_woken_node_is_not_powered_off_for_what_an_earlier_life_read() {
-    let resumed = Resumed { floor: Stage::Halt, relapses: 0, woken: true };
-    let mut bench = Bench::resumed(Chemistry::Agm, Some(resumed)).supply(45.0, 12.3, 1.0);
-    bench.live(mins(60));
-    assert_eq!(bench.floor(), Stage::Halt);
-    assert!(!bench.ladder.demands_halt(), "between the levels: it waits");
-    bench.set(30.0, 12.3, 1.0);
-    bench.live(mins(3));
-    assert!(bench.ladder.demands_halt());
-    assert_eq!(bench.ladder.relapses(), 1, "woken too early counts");
-}
-
-#[test]
-fn a_woken_node_stays_while_the_battery_fills_however_low_the_charge_may_still_be() {
-    let resumed = Resumed { floor: Stage::Halt, relapses: 0, woken: true };
-    let mut bench = Bench::resumed(Chemistry::Agm, Some(resumed)).supply(20.0, 13.1, -6.0);
-    bench.live(mins(60));
-    assert!(!bench.ladder.demands_halt(), "off again it would never learn that the battery filled");
-    // A cloud for a minute is not the night.
-    bench.set(25.0, 12.6, 0.5);
-    bench.live(mins(1));
-    bench.set(25.0, 13.1, -6.0);
-    bench.live(mins(10));
-    assert!(!bench.ladder.demands_halt());
-    bench.set(25.0, 12.3, 0.5);
-    bench.live(mins(3));
-    assert!(bench.ladder.demands_halt(), "it falls again");
-    assert_eq!(bench.ladder.relapses(), 1);
-}
-
-#[test]
-fn a_woken_node_goes_at_once_when_the_voltage_says_so() {
-    let resumed = Resumed { floor: Stage::Halt, relapses: 0, woken: true };
-    let mut bench = Bench::resumed(Chemistry::Agm, Some(resumed)).supply(45.0, 11.2, -0.5);
-    bench.live(mins(3));
-    assert!(bench.ladder.demands_halt(), "charging or not");
-}
-
-#[test]
 fn the_next_wish_is_the_next_moment_that_matters() {
     let mut bench = Bench::new(Chemistry::Agm).supply(54.0, 12.6, 2.0);
     bench.live(SECOND);
@@ -453,140 +397,4 @@ fn the_next_wish_is_the_next_moment_that_matters() {
         }
     }
     assert_eq!(climbed, Some(Uptime::from_secs(601)));
-}
-
-/// Between two looks where hours pass.
-const STRIDE: Duration = Duration::from_secs(10);
-
-/// A battery whose voltage springs back when the load falls, with a load that follows the stage.
-fn rebound(chemistry: Chemistry, resistance: f64, sun: f64, hours: u64, start: f64) -> Vec<Stage> {
-    let mut bench = Bench::new(chemistry);
-    let capacity = 70.0;
-    let mut percent: f64 = start;
-    let mut mean: Option<f64> = None;
-    bench.stride = STRIDE;
-    for step in 0..hours * 3600 / STRIDE.as_secs() {
-        let load = match bench.floor() {
-            Stage::Normal => 4.0,
-            Stage::Throttle => 3.0,
-            Stage::Shed => 2.2,
-            Stage::Drain => 1.2,
-            Stage::Halt => 0.1,
-        };
-        let amps = load - sun;
-        percent = (percent - STRIDE.as_secs_f64() * amps / capacity / 36.0).clamp(0.0, 100.0);
-        let rest = chemistry.usual().rest.voltage(Soc::from_percent(percent)).volts();
-        // Half of the sag is compensated: the estimator does not know the resistance well.
-        let seen = rest - 0.5 * resistance * amps;
-        let smooth = mean.map_or(seen, |mean| mean + (seen - mean) * STRIDE.as_secs_f64() / 300.0);
-        mean = Some(smooth);
-        bench.now = Uptime::from_secs(step * STRIDE.as_secs());
-        bench.set(percent, smooth, amps);
-        bench.energy.voltage = Some(Voltage::from_volts(rest - resistance * amps));
-        bench.step();
-    }
-    bench.floors
-}
-
-#[test]
-fn shedding_that_lets_the_voltage_rebound_does_not_oscillate() {
-    for chemistry in Chemistry::ALL {
-        for resistance in [0.02, 0.08] {
-            let floors = rebound(chemistry, resistance, 0.0, 20, 80.0);
-            assert!(floors.is_sorted(), "{chemistry} {resistance} Ohm: {floors:?}");
-            // A sun that just carries the shed load, but not the whole one.
-            let floors = rebound(chemistry, resistance, 2.6, 72, 60.0);
-            let turns = floors.windows(2).filter(|pair| pair[1] < pair[0]).count();
-            assert!(turns <= 8, "{chemistry} {resistance} Ohm: {floors:?}");
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
-
-    /// Whatever is read: the floor recovers one rung at a time, each rung held.
-    #[test]
-    fn recovery_is_one_rung_at_a_time(
-        course in prop::collection::vec((0.0..100.0_f64, 10.5..14.5_f64, -5.0..5.0_f64, 1..7200_u64, any::<bool>()), 1..20)
-    ) {
-        let mut bench = Bench::new(Chemistry::Agm);
-        let mut entered = (Stage::Normal, bench.now);
-        for (percent, volts, amps, seconds, silent) in course {
-            bench.set(percent, volts, amps);
-            bench.age = Duration::ZERO;
-            for _ in 0..seconds / 10 {
-                bench.now += SECOND * 10;
-                if silent {
-                    bench.age += SECOND * 10;
-                }
-                bench.step();
-                if bench.floor() < entered.0 {
-                    prop_assert_eq!(bench.floor(), entered.0.descend());
-                    prop_assert!(bench.now.since(entered.1) >= mins(15));
-                    prop_assert!(bench.age < bench.policy.stale_hold, "never blindly");
-                }
-                if bench.floor() != entered.0 {
-                    entered = (bench.floor(), bench.now);
-                }
-            }
-        }
-    }
-
-    /// Noise around any threshold does not flap the floor.
-    #[test]
-    fn noise_at_a_threshold_does_not_flap(
-        percent in prop::sample::select(&[70.0, 55.0, 45.0, 35.0, 75.0, 62.0, 50.0][..]),
-        noise in prop::collection::vec(-3.0..3.0_f64, 400),
-        amps in -1.0..1.0_f64,
-    ) {
-        let mut bench = Bench::new(Chemistry::Agm);
-        bench.stride = STRIDE;
-        for (index, noise) in noise.iter().cycle().take(2000).enumerate() {
-            let sign = if index % 7 < 3 { 1.0 } else { -1.0 };
-            bench.set(percent + noise, 12.6, amps + sign);
-            bench.live(SECOND * 30);
-        }
-        prop_assert!(bench.floors.len() <= 6, "{:?} in 16 hours", bench.floors);
-    }
-}
-
-#[test]
-fn with_a_plan_a_node_stretches_later_and_without_it_at_once_by_its_own_thresholds() {
-    let mut bench = Bench::new(Chemistry::Agm).supply(52.0, 12.4, 2.0);
-    bench.by_plan = true;
-    bench.live(mins(60));
-    assert_eq!(bench.floor(), Stage::Normal, "52 % are the plan's to spend");
-    bench.by_plan = false;
-    bench.live(mins(9));
-    assert_eq!(bench.floor(), Stage::Normal, "the delay runs from the lapse on");
-    bench.live(mins(2));
-    assert_eq!(bench.floor(), Stage::Shed);
-    bench.by_plan = true;
-    bench.live(mins(40));
-    assert_eq!(
-        bench.floor(),
-        Stage::Throttle,
-        "a new plan lets it come back by night; V* still holds Throttle"
-    );
-    bench.set(54.0, 12.45, 2.0);
-    bench.live(mins(40));
-    assert_eq!(bench.floor(), Stage::Normal);
-}
-
-#[test]
-fn with_a_plan_drain_halt_and_every_voltage_stand_where_they_stood() {
-    for (percent, volts, stage) in [
-        (44.9, 12.6, Stage::Drain),
-        (34.9, 12.6, Stage::Halt),
-        (90.0, 12.19, Stage::Throttle),
-        (90.0, 12.04, Stage::Shed),
-        (90.0, 11.89, Stage::Drain),
-        (90.0, 11.69, Stage::Halt),
-    ] {
-        let mut bench = Bench::new(Chemistry::Agm).supply(percent, volts, 2.0);
-        bench.by_plan = true;
-        bench.live(mins(11));
-        assert_eq!(bench.floor(), stage, "{percent} %, {volts} V");
-    }
 }

@@ -42,7 +42,7 @@ impl Cell {
 fn the_ladder_is_climbed_at_dusk_and_descended_at_dawn_each_rung_once() {
     let config = CONFIG.replace("70 Ah", "20 Ah").replace(
         "[containers]",
-        "[policy]\ndrain_budget = \"1 h\"\nhalt_budget = \"30 min\"\n[halt]\npower_off = \"none\"\n[containers]",
+        "[policy]\ndrain_budget = \"50 min\"\nhalt_budget = \"30 min\"\n[halt]\npower_off = \"none\"\n[containers]",
     );
     let mut world = World::new(&config);
     let mut cell = Cell { percent: 95.0, rows: 0 };

@@ -16,6 +16,8 @@ use crate::core::supply::Estimate;
 
 /// A new plan is made this often.
 const EVERY: Duration = Duration::from_hours(1);
+/// ... and as soon as this when the charge came past a threshold: what is drained by it is better parked, or woken.
+const EVERY_PASSED: Duration = Duration::from_mins(10);
 /// The order of the ladder is looked at anew this often, so that nodes do not change places over a watt.
 const LADDER_EVERY: Duration = Duration::from_hours(24);
 /// A day is planned by the hour, half of another by two hours: the coming night and the one behind it.
@@ -97,22 +99,33 @@ impl Budget {
     /// Makes a new plan, if it is time for one. Without a forecast there is none, and thresholds rule.
     pub(super) fn plan(&mut self, around: Around<'_>, members: &[&Node], estimate: &Estimate) {
         let now = around.now;
-        if self.planned.is_some_and(|planned| now.since(planned) < EVERY) && self.aim.is_some() {
+        let thresholds = around.settings.supply(&self.name).thresholds().with_plan();
+        let lead = around.settings.plan.lead_points;
+        let passed = |soc: Soc| {
+            let entered =
+                |stage: &Stage| thresholds.enter(*stage).is_some_and(|low| soc < low.plus_points(lead));
+            Stage::ALL.into_iter().rev().find(entered)
+        };
+        let passed = estimate.energy.soc.and_then(|soc| passed(soc.low));
+        let every = if passed == self.passed { EVERY } else { EVERY_PASSED };
+        if self.planned.is_some_and(|planned| now.since(planned) < every) && self.aim.is_some() {
             return;
         }
+        self.passed = passed;
         let Some((soc, skies)) = estimate.energy.soc.zip(self.forecast.skies(now, &steps())) else {
             (self.aim, self.schedule) = (None, None);
             return;
         };
-        (self.planned, self.soc) = (Some(now), Some(soc.low));
+        (self.planned, self.soc) = (Some(now), Some(soc.best));
         let level_before = self.renew_ladder(around, members);
         let always = self.load.parts().always;
         let free = self.ladder.points(Stage::Normal);
         let all = free.first().map_or(Power::ZERO, |point| point.power) + always;
-        let thresholds = around.settings.supply(&self.name).thresholds().with_plan();
-        let lead = around.settings.plan.lead_points;
         let (reserve, prospect) = self.reserve(now, soc, all, &thresholds, lead);
-        let floor = |stage| thresholds.enter(stage).map(|soc| (soc.plus_points(lead), stage));
+        // What the battery holds and takes goes by the best estimate; where nodes drain and halt, by the lower bound, as they
+        // will themselves. So their floors lie higher by what is between the two.
+        let unsure = soc.best.points_above(soc.low);
+        let floor = |stage| thresholds.enter(stage).map(|low| (low.plus_points(lead + unsure), stage));
         let floors: Vec<_> = Stage::ALL.into_iter().filter_map(floor).collect();
         let problem = Problem {
             skies: &skies,
@@ -120,9 +133,9 @@ impl Budget {
             ladder: &self.ladder,
             always,
             floors: &floors,
-            reserve,
+            reserve: reserve.plus_points(unsure),
         };
-        let schedule = Schedule::solve(&problem, soc.low);
+        let schedule = Schedule::solve(&problem, soc.best);
         let level = choose(&schedule, level_before);
         self.aim = Some(self.aim_at(level, (reserve, &prospect), (all, &skies), around));
         self.schedule = Some(schedule);

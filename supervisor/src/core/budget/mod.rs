@@ -87,6 +87,8 @@ pub(crate) struct Budget {
     schedule: Option<Schedule>,
     aim: Option<Aim>,
     planned: Option<Uptime>,
+    /// The deepest stage whose threshold the charge was below then.
+    passed: Option<Stage>,
     /// The charge that the plan began with.
     soc: Option<Soc>,
     looked: Option<Uptime>,
@@ -171,6 +173,7 @@ impl Budget {
             schedule: None,
             aim: None,
             planned: None,
+            passed: None,
             soc: None,
             looked: None,
             known: None,
