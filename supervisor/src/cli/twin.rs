@@ -79,6 +79,9 @@ fn table(outcomes: &[Outcome]) -> String {
         table.line("  of which no policy gets more than", |o| {
             o.bound.map_or_else(String::new, |b| percent(b.worth / o.worth_wanted.max(1.0)))
         });
+        table.line("  ... with the masters up", |o| {
+            o.bound.map_or_else(String::new, |b| percent(b.worth_masters_up / o.worth_wanted.max(1.0)))
+        });
         table.line("  critical ran at the very most", |o| {
             o.bound.map_or_else(String::new, |b| precise(b.critical_uptime))
         });

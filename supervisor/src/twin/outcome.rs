@@ -68,6 +68,8 @@ pub struct Outcome {
 pub struct Bound {
     /// The most worth that can be served.
     pub worth: f64,
+    /// ... and by any policy under which masters are off only when every node is.
+    pub worth_masters_up: f64,
     /// Whether all critical containers can run all the time ...
     pub critical_reachable: bool,
     /// ... or the greatest part of the time for which they can, with everything else behind them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::Uptime;
 
-use super::oracle::{Aim, Oracle};
+use super::oracle::{Aim, Climate, Oracle};
 use super::outcome::Outcome;
 use super::policy::Policy;
 use super::policy::nut::Nut;
@@ -36,6 +36,7 @@ pub fn run(site: &Site, policy: Policy, seed: u64, days: f64) -> Result<Outcome,
         Policy::Nut => bare::run(site, &mut Nut::new(site.battery.chemistry), seed, days),
         Policy::SolarProtocol => bare::run(site, &mut SolarProtocol::new(site.panel.label), seed, days),
         Policy::None => bare::run(site, &mut Nobody, seed, days),
+        Policy::Climate => bare::run(site, &mut Climate::new(site, seed), seed, days),
         Policy::Oracle => {
             let mut oracle = Oracle::new(site, seed, days, Aim::Worth);
             let bound = Some(oracle.bound(site));

@@ -100,6 +100,17 @@ impl Fleet {
         Self { slots, containers, wanted, wanting }
     }
 
+    /// The same where masters are off only when every node is, as under any policy that runs on them.
+    #[must_use]
+    pub fn keeping_masters(mut self, site: &Site, aim: Aim) -> Self {
+        let kept: Vec<bool> = site.nodes.iter().map(|node| node.master).collect();
+        for slot in &mut self.slots {
+            let modes = modes(&slot.nodes, self.containers[0], site);
+            slot.front = Arc::new(Front::keeping(&modes, &kept, aim));
+        }
+        self
+    }
+
     /// What all of it is worth an hour in a slot, if everything ran.
     pub fn worth_wanted(&self, slot: usize, worth: &Worth) -> f64 {
         worth_of(&self.wanting[slot % SLOTS], worth)
@@ -109,14 +120,19 @@ impl Fleet {
 impl Slot {
     fn of(site: &Site, slot: usize, critical: f64, aim: Aim) -> Self {
         let nodes: Vec<Vec<Doing>> = site.nodes.iter().map(|node| doings(node, slot)).collect();
-        let mode = |doing: &Doing| Mode {
-            power: doing.power,
-            worth: worth_of(&doing.content, &site.worth),
-            critical: doing.running[0] / critical.max(1.0),
-        };
-        let modes: Vec<Vec<Mode>> = nodes.iter().map(|node| node.iter().map(mode).collect()).collect();
+        let modes = modes(&nodes, critical, site);
         Self { front: Arc::new(Front::of(&modes, aim)), nodes }
     }
+}
+
+/// The nodes' modes as a front weighs them; `critical` is how many critical containers there are.
+fn modes(nodes: &[Vec<Doing>], critical: f64, site: &Site) -> Vec<Vec<Mode>> {
+    let mode = |doing: &Doing| Mode {
+        power: doing.power,
+        worth: worth_of(&doing.content, &site.worth),
+        critical: doing.running[0] / critical.max(1.0),
+    };
+    nodes.iter().map(|node| node.iter().map(mode).collect()).collect()
 }
 
 /// The place of a class in [`CLASSES`].

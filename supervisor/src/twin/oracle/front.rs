@@ -87,6 +87,31 @@ impl Front {
         Self { choices: climb(nodes, least, &rises), slopes }
     }
 
+    /// The same where the nodes `kept` are off only when all are: on them runs whoever wakes the others.
+    pub fn keeping(nodes: &[Vec<Mode>], kept: &[bool], aim: Aim) -> Self {
+        let is_kept = |node: usize| kept.get(node).copied().unwrap_or_default();
+        let up = |(node, modes): (usize, &Vec<Mode>)| {
+            let mut modes = modes.clone();
+            if is_kept(node) && modes.len() > 1 {
+                modes[0] = modes[1];
+            }
+            modes
+        };
+        let mut front = Self::of(&nodes.iter().enumerate().map(up).collect::<Vec<_>>(), aim);
+        for choice in &mut front.choices {
+            let kept =
+                choice.modes.iter_mut().enumerate().filter(|(node, mode)| is_kept(*node) && **mode == 0);
+            kept.for_each(|(_, mode)| *mode = 1);
+        }
+        let off = sum(nodes, &vec![0; nodes.len()]);
+        if let Some(first) = front.choices.first().filter(|first| first.power > off.power) {
+            let value = |choice: &Choice| aim.value(choice.worth, choice.critical);
+            front.slopes.insert(0, (value(first) - value(&off)) / (first.power - off.power).watts());
+            front.choices.insert(0, off);
+        }
+        front
+    }
+
     /// For each choice but the first: how much of what the front was made for it adds to the one before, for each watt.
     pub fn slopes(&self) -> impl Iterator<Item = f64> + '_ {
         self.slopes.iter().copied()
@@ -135,23 +160,25 @@ fn hull(modes: &[Mode], value: impl Fn(&Mode) -> f64) -> Vec<(u8, f64)> {
     before.zip(&corners).map(rise).collect()
 }
 
+/// What these modes come to together.
+fn sum(nodes: &[Vec<Mode>], modes: &[u8]) -> Choice {
+    let of = nodes.iter().zip(modes).filter_map(|(node, mode)| node.get(usize::from(*mode)));
+    let mut choice = Choice { power: Power::ZERO, worth: 0.0, critical: 0.0, modes: modes.to_vec() };
+    for mode in of {
+        choice.power += mode.power;
+        choice.worth += mode.worth;
+        choice.critical += mode.critical;
+    }
+    choice
+}
+
 /// The choices on the way up.
 fn climb(nodes: &[Vec<Mode>], least: Vec<u8>, rises: &[Rise]) -> Vec<Choice> {
-    let sum = |modes: &[u8]| {
-        let of = nodes.iter().zip(modes).filter_map(|(node, mode)| node.get(usize::from(*mode)));
-        let mut choice = Choice { power: Power::ZERO, worth: 0.0, critical: 0.0, modes: modes.to_vec() };
-        for mode in of {
-            choice.power += mode.power;
-            choice.worth += mode.worth;
-            choice.critical += mode.critical;
-        }
-        choice
-    };
     let mut modes = least;
-    let mut choices = vec![sum(&modes)];
+    let mut choices = vec![sum(nodes, &modes)];
     for rise in rises {
         modes[rise.node] = rise.mode;
-        choices.push(sum(&modes));
+        choices.push(sum(nodes, &modes));
     }
     choices
 }

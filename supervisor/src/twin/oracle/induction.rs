@@ -180,7 +180,7 @@ fn weigh(
 
 /// The value at a place between two levels.
 #[inline]
-fn interpolate(values: &[f64], place: f64) -> f64 {
+pub(super) fn interpolate(values: &[f64], place: f64) -> f64 {
     let below = (place as usize).min(values.len() - 2);
     let (low, high) = (values[below], values[below + 1]);
     low + (high - low) * (place - below as f64)

@@ -30,6 +30,8 @@
 
 use std::time::Duration;
 
+mod clearness;
+pub mod climate;
 pub mod crew;
 pub mod fleet;
 pub mod front;
@@ -41,6 +43,7 @@ pub mod sky;
 #[cfg(test)]
 mod tests;
 
+pub use climate::Climate;
 pub use front::{Aim, Choice, Front, Mode};
 pub use induction::{Played, Problem, Schedule, Step};
 pub use player::Oracle;

@@ -31,7 +31,7 @@ pub struct Oracle {
 /// The year of a site as a problem: its sky with this seed, its battery, its nodes.
 pub fn problem(site: &Site, seed: u64, days: u32, aim: Aim) -> Problem {
     let sky = sky(site, seed, days);
-    let response = response(site, std::slice::from_ref(&sky));
+    let response = response(site, std::slice::from_ref(&sky), GRID);
     let fleet = Fleet::of(site, aim);
     let first = first_slot(site);
     let base = site.network + site.charger.own;
@@ -60,14 +60,14 @@ pub fn floor(site: &Site) -> Soc {
     policy.halt.enter.soc.unwrap_or(Soc::EMPTY)
 }
 
-/// The answer of a site's battery to all that these moments may bring.
-pub fn response(site: &Site, skies: &[Vec<Moment>]) -> Response {
+/// The answer of a site's battery to all that these moments may bring, at so many levels.
+pub fn response(site: &Site, skies: &[Vec<Moment>], grid: Grid) -> Response {
     let moments = || skies.iter().flatten();
     let temperatures = || moments().map(|moment| moment.battery);
     let (Some(coldest), Some(warmest)) =
         (temperatures().reduce(Temperature::min), temperatures().reduce(Temperature::max))
     else {
-        return response(site, &[vec![Moment::default()]]);
+        return response(site, &[vec![Moment::default()]], grid);
     };
     let sun_max = moments().map(|moment| moment.sun).fold(Power::ZERO, Power::max);
     let cell = Cell {
@@ -77,7 +77,7 @@ pub fn response(site: &Site, skies: &[Vec<Moment>]) -> Response {
         charger: site.charger,
     };
     let powers = (sun_max, site.load_max() + site.charger.own);
-    Response::of(&cell, GRID, STEP, powers, (coldest - ROOM, warmest + ROOM))
+    Response::of(&cell, grid, STEP, powers, (coldest - ROOM, warmest + ROOM))
 }
 
 impl Oracle {
@@ -91,15 +91,9 @@ impl Oracle {
     /// What no policy reaches on this site under this sky, up to the grid.
     pub fn bound(&self, site: &Site) -> Bound {
         let worth = libm::round(self.schedule.value());
-        // With critical work first the fleet's front is another one; the battery and the sky are the same.
-        let fleet = Fleet::of(site, Aim::CriticalFirst);
-        let first = first_slot(site);
-        let step = |(number, step): (usize, &Step)| Step {
-            front: fleet.slots[(first + number) % SLOTS].front.clone(),
-            ..step.clone()
-        };
-        let steps = self.problem.steps.iter().enumerate().map(step).collect();
-        let problem = Problem { steps, response: self.problem.response.clone(), ..self.problem };
+        let masters_up = Fleet::of(site, Aim::Worth).keeping_masters(site, Aim::Worth);
+        let worth_masters_up = libm::round(self.with(site, &masters_up).solve(Aim::Worth).value());
+        let problem = self.with(site, &Fleet::of(site, Aim::CriticalFirst));
         let critical_reachable = problem.critical_is_reachable();
         let critical_uptime = if critical_reachable {
             1.0
@@ -107,7 +101,19 @@ impl Oracle {
             let schedule = problem.solve(Aim::CriticalFirst);
             problem.play(|step, soc| schedule.choice(step, soc)).critical
         };
-        Bound { worth, critical_reachable, critical_uptime: libm::round(critical_uptime * 1e5) / 1e5 }
+        let critical_uptime = libm::round(critical_uptime * 1e5) / 1e5;
+        Bound { worth, worth_masters_up, critical_reachable, critical_uptime }
+    }
+
+    /// The same battery under the same sky, with another choice of fleets.
+    fn with(&self, site: &Site, fleet: &Fleet) -> Problem {
+        let first = first_slot(site);
+        let step = |(number, step): (usize, &Step)| Step {
+            front: fleet.slots[(first + number) % SLOTS].front.clone(),
+            ..step.clone()
+        };
+        let steps = self.problem.steps.iter().enumerate().map(step).collect();
+        Problem { steps, response: self.problem.response.clone(), ..self.problem }
     }
 }
 

@@ -30,6 +30,29 @@ fn choice(watts: f64, worth: f64) -> Choice {
     }
 }
 
+#[test]
+fn masters_that_are_kept_up_are_off_only_when_all_are() {
+    let mode = |watts: f64, worth: f64| Mode {
+        power: Power::from_watts(watts),
+        worth,
+        critical: if worth > 0.0 { 0.5 } else { 0.0 },
+    };
+    let master = vec![mode(0.0, 0.0), mode(5.0, 10.0), mode(6.0, 13.0)];
+    let worker = vec![mode(0.0, 0.0), mode(2.0, 10.0), mode(3.0, 13.0)];
+    let nodes = [master, worker];
+    let free = Front::of(&nodes, Aim::Worth);
+    assert!(free.choices().iter().any(|choice| choice.modes[0] == 0 && choice.modes[1] > 0), "{free:?}");
+    let kept = Front::keeping(&nodes, &[true, false], Aim::Worth);
+    assert_eq!(kept.choices()[0].modes, [0, 0]);
+    assert_eq!(kept.choices().len() - 1, kept.slopes().count());
+    for choice in &kept.choices()[1..] {
+        assert!(choice.modes[0] > 0, "{choice:?}");
+        let watts = [0.0, 5.0, 6.0][usize::from(choice.modes[0])] + [0.0, 2.0, 3.0][usize::from(choice.modes[1])];
+        assert!((choice.power.watts() - watts).abs() < 1e-9, "{choice:?}");
+    }
+    assert!(kept.choices().is_sorted_by(|a, b| a.power < b.power), "{kept:?}");
+}
+
 /// A battery of which one watt for one step is one level; full is full.
 fn ideal(levels: usize) -> Response {
     let bound = Power::from_watts(32.0);

@@ -11,6 +11,7 @@
 //! | `nut` | [`nut`]: everything off cleanly at low battery, everything on at recovery |
 //! | `threshold` | [`threshold`]: each node alone on voltage, staggered, without hysteresis |
 //! | `solar-protocol` | [`solar_protocol`]: traffic follows the supply with most sun |
+//! | `climate` | [`crate::twin::oracle::climate`]: the best schedule for one who knows the climate and no weather to come |
 //! | `oracle` | [`crate::twin::oracle`]: the best schedule for a year whose weather is known beforehand |
 
 pub mod nut;
@@ -36,14 +37,23 @@ pub enum Policy {
     SolarProtocol,
     /// Nobody.
     None,
+    /// One who knows the climate, and all but the weather to come.
+    Climate,
     /// One who knows the weather.
     Oracle,
 }
 
 impl Policy {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Heliostat, Self::Threshold, Self::Nut, Self::SolarProtocol, Self::None, Self::Oracle];
+    pub const ALL: [Self; 7] = [
+        Self::Heliostat,
+        Self::Threshold,
+        Self::Nut,
+        Self::SolarProtocol,
+        Self::None,
+        Self::Climate,
+        Self::Oracle,
+    ];
 
     /// As on the command line.
     pub const fn name(self) -> &'static str {
@@ -53,6 +63,7 @@ impl Policy {
             Self::Nut => "nut",
             Self::SolarProtocol => "solar-protocol",
             Self::None => "none",
+            Self::Climate => "climate",
             Self::Oracle => "oracle",
         }
     }
@@ -66,7 +77,7 @@ impl fmt::Display for Policy {
 
 /// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a policy is one of heliostat, threshold, nut, solar-protocol, none, oracle")]
+#[error("a policy is one of heliostat, threshold, nut, solar-protocol, none, climate, oracle")]
 pub struct ParsePolicyError;
 
 impl FromStr for Policy {

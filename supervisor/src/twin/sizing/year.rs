@@ -5,7 +5,7 @@ use protocol::{Energy, Power, Soc};
 
 use super::rule::{Limits, Rule};
 use crate::twin::oracle::fleet::{Fleet, PerClass, SLOTS};
-use crate::twin::oracle::player::{first_slot, response};
+use crate::twin::oracle::player::{GRID, first_slot, response};
 use crate::twin::oracle::sky::Moment;
 use crate::twin::oracle::{Aim, Problem, Response, STEP, Step};
 use crate::twin::site::Site;
@@ -61,7 +61,7 @@ pub struct Model {
 impl Model {
     /// Of a site that meets these skies.
     pub fn of(site: &Site, skies: &[Vec<Moment>]) -> Self {
-        let response = response(site, skies);
+        let response = response(site, skies, GRID);
         let capacity = site.battery.capacity * site.battery.condition.capacity;
         Self {
             fleet: Fleet::of(site, Aim::Worth),
