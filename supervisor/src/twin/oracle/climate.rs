@@ -194,7 +194,9 @@ impl Month<'_> {
                 after = self.induce(slot, &after, row);
             }
             let gained = after[0][LEVELS / 2];
-            after.iter_mut().flatten().for_each(|value| *value -= gained);
+            for value in after.iter_mut().flatten() {
+                *value -= gained;
+            }
             if (gained - gain).abs() <= STILL * gained.abs() {
                 break;
             }
@@ -243,7 +245,9 @@ impl Month<'_> {
             }
         }
         let count = outcomes.len() as f64;
-        sums.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut sums {
+            *sum /= count;
+        }
         sums
     }
 }

@@ -101,7 +101,9 @@ impl Front {
         for choice in &mut front.choices {
             let kept =
                 choice.modes.iter_mut().enumerate().filter(|(node, mode)| is_kept(*node) && **mode == 0);
-            kept.for_each(|(_, mode)| *mode = 1);
+            for (_, mode) in kept {
+                *mode = 1;
+            }
         }
         let off = sum(nodes, &vec![0; nodes.len()]);
         if let Some(first) = front.choices.first().filter(|first| first.power > off.power) {

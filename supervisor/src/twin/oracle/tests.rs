@@ -47,7 +47,8 @@ fn masters_that_are_kept_up_are_off_only_when_all_are() {
     assert_eq!(kept.choices().len() - 1, kept.slopes().count());
     for choice in &kept.choices()[1..] {
         assert!(choice.modes[0] > 0, "{choice:?}");
-        let watts = [0.0, 5.0, 6.0][usize::from(choice.modes[0])] + [0.0, 2.0, 3.0][usize::from(choice.modes[1])];
+        let watts =
+            [0.0, 5.0, 6.0][usize::from(choice.modes[0])] + [0.0, 2.0, 3.0][usize::from(choice.modes[1])];
         assert!((choice.power.watts() - watts).abs() < 1e-9, "{choice:?}");
     }
     assert!(kept.choices().is_sorted_by(|a, b| a.power < b.power), "{kept:?}");
