@@ -1,5 +1,5 @@
 //! What everybody may see over HTTP, if it is switched on: the status page, live, and the metrics. Nothing can be changed
-//! here, and nothing is served but what stands in [`answer`].
+//! here, and nothing is served but the few paths that it answers.
 //!
 //! However many look, the fleet is asked at most once a second. A client that is slow, silent or one too many costs itself
 //! its connection.
