@@ -1,6 +1,7 @@
 //! The dashboard at the end of a serial line: in small bites, for as long as the program runs, whatever happens to the
 //! line.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::io::Clock;
 use crate::io::feed::Feed;
 use crate::io::line::Line;
 use crate::tui::board::{Board, Heard, Rights, Wants};
-use crate::tui::serial::{Paper, Typed, Word};
+use crate::tui::serial::{Paper, Pulse, Typed, Word};
 use crate::tui::{Key, Look, Signals};
 
 /// What a screen that stands still costs, in bytes a second: news and rows that are written anew together.
@@ -31,6 +32,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const NOISE_SPACING: Duration = Duration::from_secs(5);
 /// A terminal that does not answer how large it is within this time does not answer at all.
 const SIZE_WITHIN: Duration = Duration::from_secs(2);
+/// Columns and rows that a terminal can have; an answer beyond them is noise.
+const SIZES: (RangeInclusive<u16>, RangeInclusive<u16>) = (20..=400, 4..=200);
 /// The size of a VT100.
 const SIZE: (u16, u16) = (80, 24);
 /// The supervisor is asked this often: more would not fit through the line.
@@ -55,6 +58,7 @@ pub(super) struct Console {
     feed: Feed,
     board: Board,
     paper: Paper,
+    pulse: Pulse,
     typed: Typed,
     /// Bytes that the line did not take yet.
     waiting: Vec<u8>,
@@ -76,6 +80,7 @@ impl Console {
             feed,
             board: Board::new(rights),
             paper: Paper::new(width, height),
+            pulse: Pulse::default(),
             typed: Typed::default(),
             waiting: Vec::new(),
             allowance: 0.0,
@@ -122,6 +127,7 @@ impl Console {
     fn begin(&mut self) {
         self.paper.forget();
         self.waiting.clear();
+        self.pulse = Pulse::default();
         (self.typed, self.noise_at, self.key_at) = (Typed::default(), None, None);
         (self.allowance, self.counted) = (BURST, self.clock.now());
         self.sized = self.place.size.is_none().then(|| self.clock.now());
@@ -178,18 +184,28 @@ impl Console {
                     Wants::Quit | Wants::Nothing => {}
                 }
             }
-            Word::Size(width, height) => {
+            Word::Cursor(width, height) if self.sized.is_some() => {
                 self.sized = None;
-                if self.place.size.is_none() && self.paper.size() != (width, height) {
+                let sane = SIZES.0.contains(&width) && SIZES.1.contains(&height);
+                if sane && self.paper.size() != (width, height) {
                     self.paper = Paper::new(width, height);
                 }
             }
-            // What disturbed our ears disturbed the far screen, too.
-            Word::Noise if self.noise_at.is_none_or(|at| now.since(at) >= NOISE_SPACING) => {
-                self.noise_at = Some(now);
-                self.paper.forget();
+            Word::Cursor(_, row) => {
+                if self.pulse.answered(row, self.paper.size().1) {
+                    self.disturbed(now);
+                }
             }
-            Word::Noise => {}
+            // What disturbed our ears disturbed the far screen, too.
+            Word::Noise => self.disturbed(now),
+        }
+    }
+
+    /// The far screen may show anything: it is written anew at once, but not again and again.
+    fn disturbed(&mut self, now: Uptime) {
+        if self.noise_at.is_none_or(|at| now.since(at) >= NOISE_SPACING) {
+            self.noise_at = Some(now);
+            self.paper.forget();
         }
     }
 
@@ -209,7 +225,13 @@ impl Console {
             return;
         }
         let most = self.allowance as usize;
-        let bytes = if self.paper.is_settled() { self.scrub(most, lively) } else { self.paper.changes(most) };
+        let bytes = if !self.paper.is_settled() {
+            self.paper.changes(most)
+        } else if let Some(question) = self.pulse.ask(now) {
+            question
+        } else {
+            self.scrub(most, lively)
+        };
         self.allowance -= bytes.len() as f64;
         self.waiting = bytes;
     }

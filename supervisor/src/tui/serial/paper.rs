@@ -5,11 +5,13 @@ use std::io::Write as _;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Modifier;
 
+use super::pulse::region_end;
+
 /// Ends whatever escape sequence noise may have begun: a VT100 drops it on CAN.
 const CANCEL: u8 = 0x18;
-/// Plain characters from the usual set, no wrapping at the edge, no scrolling region, no insertion, no cursor: whatever
-/// noise may have switched.
-const SET_UP: &[u8] = b"\x18\x0f\x1b(B\x1b[m\x1b[r\x1b[?6l\x1b[4l\x1b[?7l\x1b[?25l";
+/// Plain characters from the usual set, no wrapping at the edge, no insertion, no cursor: whatever noise may have switched.
+/// The scrolling region comes after it.
+const SET_UP: &[u8] = b"\x18\x0f\x1b(B\x1b[m\x1b[?6l\x1b[4l\x1b[?7l\x1b[?25l";
 /// Back to what a person's terminal usually is.
 const LEAVE: &[u8] = b"\x18\x0f\x1b[m\x1b[r\x1b[?7h\x1b[?25h\x1b[2J\x1b[H";
 /// Asks where the cursor is after it was sent beyond every corner: the size.
@@ -117,7 +119,7 @@ impl Paper {
         let mut out = Vec::new();
         self.distrust();
         if self.shown.iter().all(Option::is_none) {
-            out.extend_from_slice(SET_UP);
+            self.set_up(&mut out);
         }
         for y in 0..self.height {
             if out.len() >= most {
@@ -135,8 +137,7 @@ impl Paper {
         self.distrust();
         while out.len() < most {
             if self.scrub == 0 {
-                out.extend_from_slice(SET_UP);
-                (self.cursor, self.pen) = (None, None);
+                self.set_up(&mut out);
             }
             out.push(CANCEL);
             let (from, to) = (self.index(0, self.scrub), self.index(0, self.scrub + 1));
@@ -159,6 +160,15 @@ impl Paper {
     /// What leaves the far screen as a person expects it.
     pub fn leave() -> &'static [u8] {
         LEAVE
+    }
+
+    /// Sets the far screen's switches; the last row stays below the scrolling region, by which the picture is known again
+    /// ([`super::Pulse`]).
+    fn set_up(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(SET_UP);
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "\x1b[1;{}r", region_end(self.height));
+        self.distrust();
     }
 
     /// How many blanks of a row lie in gaps that are cheaper stepped over than written.

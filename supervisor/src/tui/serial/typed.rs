@@ -16,8 +16,8 @@ const SEQUENCE_MAX: usize = 12;
 pub enum Word {
     /// A key.
     Key(Key),
-    /// The far screen's size in columns and rows, as asked for.
-    Size(u16, u16),
+    /// Where the far screen's cursor is, as asked for: column and row, counted from one.
+    Cursor(u16, u16),
     /// Bytes that no terminal sends.
     Noise,
 }
@@ -78,7 +78,7 @@ impl Typed {
             [_, b'O', b'M'] => Word::Key(Key::Enter),
             [_, b'[', b'5', b'~'] => Word::Key(Key::PageUp),
             [_, b'[', b'6', b'~'] => Word::Key(Key::PageDown),
-            [_, b'[', numbers @ .., b'R'] => size(numbers).unwrap_or(Word::Noise),
+            [_, b'[', numbers @ .., b'R'] => cursor(numbers).unwrap_or(Word::Noise),
             _ => Word::Noise,
         };
         self.begun.clear();
@@ -87,11 +87,11 @@ impl Typed {
     }
 }
 
-/// `24;80` as a size that a terminal can have.
-fn size(numbers: &[u8]) -> Option<Word> {
+/// `24;80` as a place that a terminal can have.
+fn cursor(numbers: &[u8]) -> Option<Word> {
     let (rows, columns) = std::str::from_utf8(numbers).ok()?.split_once(';')?;
     let (rows, columns): (u16, u16) = (rows.parse().ok()?, columns.parse().ok()?);
-    ((4..=200).contains(&rows) && (20..=400).contains(&columns)).then_some(Word::Size(columns, rows))
+    ((1..=200).contains(&rows) && (1..=400).contains(&columns)).then_some(Word::Cursor(columns, rows))
 }
 
 #[cfg(test)]
@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_where_is_the_cursor_is_the_size() {
-        assert_eq!(words(b"\x1b[24;80R"), [Word::Size(80, 24)]);
+    fn the_answer_to_where_is_the_cursor_is_understood() {
+        assert_eq!(words(b"\x1b[24;80R"), [Word::Cursor(80, 24)]);
         for absurd in [&b"\x1b[0;0R"[..], b"\x1b[24R", b"\x1b[9999;80R", b"\x1b[;R", b"\x1b[24;80;1R"] {
             assert_eq!(words(absurd), [Word::Noise], "{absurd:?}");
         }
