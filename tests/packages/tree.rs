@@ -142,8 +142,7 @@ fn archive() -> PathBuf {
         output(
             Command::new("mmdebstrap")
                 .args(["--variant=essential", &format!("--include={INCLUDE}"), "bookworm"])
-                .arg(&partial)
-                .arg("http://deb.debian.org/debian"),
+                .arg(&partial),
         );
         fs::rename(partial, &archive).unwrap();
     }
