@@ -174,8 +174,9 @@ fn power_cuts_leave_state_and_recorder_readable(pi: &mut Pi, folder: &Path) {
     pi.sh(&START.replace("agent.toml", "quick.toml"));
     let (copy, state) = (folder.join("copy"), folder.join("state"));
     pi.until("the second life", "grep -c 'Docker answers' /run/agent.log", PATIENCE, |count| count == "2");
-    pi.until("the first state", "ls /var/lib/heliostat", PATIENCE, |files| {
-        files.contains("agent.state\n") || files.ends_with("agent.state")
+    // The console is a terminal, on which `ls` writes columns.
+    pi.until("the first state", "ls -1 /var/lib/heliostat", PATIENCE, |files| {
+        files.lines().any(|file| file.trim_end() == "agent.state")
     });
     // Every two seconds the chip falls silent for a second: too short to change the stage, long enough to be recorded.
     pi.sh("(while [ ! -e /run/enough ]; do sleep 2; echo 1 >/sys/kernel/debug/hil_i2c/fault; sleep 2.5; echo 0 >/sys/kernel/debug/hil_i2c/fault; done) &");

@@ -199,6 +199,8 @@ impl Pi {
                 let log = self.try_sh("cat /run/agent.log").0;
                 panic!("waited {deadline:?} in vain for {what}; {line}: {said}\n{log}");
             }
+            // The board has one emulated processor's time: asking takes from what is asked about.
+            std::thread::sleep(Duration::from_millis(200));
         }
     }
 
@@ -267,11 +269,16 @@ impl Drop for Pi {
         let _ = self.qemu.wait();
         if std::thread::panicking() {
             eprintln!(
-                "--- console ---\n{}\n---",
-                self.said.lock().map(|said| said.clone()).unwrap_or_default()
+                "--- the console's end ---\n{}\n---",
+                self.said.lock().map(|said| tail(&said, 8000).to_owned()).unwrap_or_default()
             );
         }
     }
+}
+
+/// The last bytes of what the console said, which is all ASCII.
+fn tail(said: &str, bytes: usize) -> &str {
+    said.get(said.len().saturating_sub(bytes)..).unwrap_or(said)
 }
 
 /// Keeps what the console says, in a thread that ends with it.
