@@ -277,7 +277,7 @@ impl super::Supervisor {
             .flat_map(|supply| planner::turns(scene, supply))
             .map(|(node, turn)| self.node_view(node, &turn, now))
             .collect();
-        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views.sort_by(|a, b| by_number(&a.name).cmp(&by_number(&b.name)));
         views
     }
 
@@ -327,4 +327,25 @@ fn container_views(node: &Node, report: &Report) -> Vec<ContainerView> {
         }
     };
     report.containers.iter().map(view).collect()
+}
+
+/// As a person counts: `pi2` before `pi10`.
+fn by_number(name: &NodeName) -> (&str, u64, &str) {
+    let name = name.as_str();
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (word, name[word.len()..].parse().unwrap_or(0), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_listed_as_a_person_counts() {
+        let name = |name: &str| name.parse::<NodeName>().unwrap();
+        let mut names = ["pi10", "pi2", "7", "pi", "pi02", "master-1"].map(name);
+        names.sort_by(|a, b| by_number(a).cmp(&by_number(b)));
+        let wanted = ["7", "master-1", "pi", "pi02", "pi2", "pi10"].map(name);
+        assert_eq!(names, wanted);
+    }
 }
