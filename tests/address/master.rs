@@ -31,7 +31,7 @@ pub(crate) fn agent(
         "[node]\nname = \"pi{host}\"\nsupply = \"{supply}\"\nshed_order = {host}\nmaster = {}\n\
          [battery]\nchemistry = \"agm\"\ncapacity = \"20 Ah\"\nload_max = \"50 W\"\n\
          [[sensor]]\nkind = \"replay\"\ntrace = {trace:?}\nspeed = {speed}\n\
-         [policy]\ndrain_budget = \"1 h\"\nhalt_budget = \"30 min\"\n\
+         [policy]\ndrain_budget = \"50 min\"\nhalt_budget = \"30 min\"\n\
          [containers]\nsocket = {:?}\n[state]\npath = {:?}\n[halt]\npower_off = \"none\"\n",
         host <= masters,
         file("docker.sock"),

@@ -85,7 +85,7 @@ impl Field {
              [battery]\nchemistry = \"agm\"\ncapacity = \"20 Ah\"\nload_max = \"50 W\"\n\
              [sampling]\ninterval = \"5 s\"\n\
              [[sensor]]\nkind = \"replay\"\ntrace = {trace:?}\nspeed = {SPEED}\n\
-             [policy]\ndrain_budget = \"1 h\"\nhalt_budget = \"30 min\"\n\
+             [policy]\ndrain_budget = \"50 min\"\nhalt_budget = \"30 min\"\n\
              [containers]\nsocket = {:?}\nuntouched = [\"hands-off\"]\nstop_timeout = \"5 s\"\n\
              [state]\npath = {:?}\n[halt]\npower_off = \"none\"\n\
              [[supervisor]]\naddress = \"{}\"\n",
