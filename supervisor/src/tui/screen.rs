@@ -5,7 +5,7 @@
 //! on continuing).
 #![allow(clippy::disallowed_methods, reason = "this is io: it owns the terminal")]
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 
 use super::signals::{Asked, Signals};
@@ -38,6 +40,8 @@ pub enum Turn {
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     signals: Signals,
+    /// Keys come from standard input; otherwise crossterm looks for the terminal by itself.
+    keys_on_input: bool,
 }
 
 impl Screen {
@@ -51,7 +55,10 @@ impl Screen {
         let signals = Signals::watch()?;
         take().inspect_err(|_| give_back())?;
         match Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal, signals }),
+            Ok(terminal) => {
+                let keys_on_input = io::stdin().is_terminal();
+                Ok(Self { terminal, signals, keys_on_input })
+            }
             Err(error) => {
                 give_back();
                 Err(error)
@@ -92,12 +99,29 @@ impl Screen {
     ///
     /// If the terminal is gone.
     pub fn next(&mut self, wait: Duration) -> io::Result<Turn> {
-        let key = if event::poll(wait)? { turn(&event::read()?) } else { Turn::Nothing };
+        let key = if self.has_event(wait)? { turn(&event::read()?) } else { Turn::Nothing };
         match self.signals.next() {
             Some(Asked::Quit) => Ok(Turn::Quit),
             Some(Asked::Suspend) => self.suspend(),
             None => Ok(key),
         }
+    }
+
+    /// Whether a key or another size is there, after so long at the most.
+    ///
+    /// The wait is ours: crossterm reads the end of a terminal that hung up for ever, so it may only be asked while there is
+    /// somebody at the other end.
+    fn has_event(&self, wait: Duration) -> io::Result<bool> {
+        if !self.keys_on_input {
+            return event::poll(wait);
+        }
+        // What crossterm has already read does not show on the terminal.
+        wait_for_input(Duration::ZERO)?;
+        if event::poll(Duration::ZERO)? {
+            return Ok(true);
+        }
+        wait_for_input(wait)?;
+        event::poll(Duration::ZERO)
     }
 
     /// Gives the terminal back, stops as the shell expects, and takes it again when continued.
@@ -114,6 +138,22 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Waits until something can be read from standard input, or a signal came, at most so long.
+fn wait_for_input(most: Duration) -> io::Result<()> {
+    let input = io::stdin();
+    let mut polled = [PollFd::new(&input, PollFlags::IN)];
+    let most = Timespec {
+        tv_sec: most.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: most.subsec_nanos().into(),
+    };
+    match poll(&mut polled, Some(&most)) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let gone = polled.iter().any(|input| input.revents().intersects(PollFlags::HUP | PollFlags::ERR));
+    if gone { Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal is gone")) } else { Ok(()) }
 }
 
 /// Raw mode and the alternate screen.

@@ -4,9 +4,15 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// A program whose terminal is gone ends within this, also when whoever reads the terminal is stuck in it.
+const END_WITHIN: Duration = Duration::from_secs(2);
+/// The status of a program that SIGHUP ended, as shells count.
+const HUNG_UP: i32 = 128 + 1;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +32,7 @@ impl Signals {
     ///
     /// If they cannot be caught.
     pub fn watch() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (sender, receiver) = mpsc::channel();
         // Registered before the terminal is taken: a signal in between must not kill us with the terminal broken.
         let (ready, registered) = mpsc::channel();
@@ -65,14 +71,19 @@ async fn forward_signals(sender: &Sender<Asked>, ready: &Sender<io::Result<()>>)
     };
     let _ = ready.send(Ok(()));
     loop {
-        let asked = tokio::select! {
-            _ = terminate.recv() => Asked::Quit,
-            _ = interrupt.recv() => Asked::Quit,
-            _ = hangup.recv() => Asked::Quit,
-            _ = stop.recv() => Asked::Suspend,
+        let (asked, hung_up) = tokio::select! {
+            _ = terminate.recv() => (Asked::Quit, false),
+            _ = interrupt.recv() => (Asked::Quit, false),
+            _ = hangup.recv() => (Asked::Quit, true),
+            _ = stop.recv() => (Asked::Suspend, false),
         };
         if sender.send(asked).is_err() {
             return;
+        }
+        if hung_up {
+            // There is no terminal left that could be given back.
+            tokio::time::sleep(END_WITHIN).await;
+            std::process::exit(HUNG_UP);
         }
     }
 }

@@ -10,4 +10,5 @@ mod operator;
 mod person;
 mod restart;
 mod served;
+mod terminal;
 mod web;
