@@ -1,4 +1,5 @@
-//! Drivers for chips that measure a battery: how its volts and amperes get into the program.
+//! Drivers for chips that measure a battery: how its volts and amperes get into the program; and for those that drive
+//! relays ([`expander`]).
 //!
 //! TI's shunt monitors [`ina226`], [`ina219`], [`ina228`] and [`ina3221`] have one shape, which the converter [`ads1115`] and
 //! the fuel gauge [`max17048`] follow. `new` proves the settings and touches nothing; `configure` checks that the
@@ -23,6 +24,7 @@ pub mod ads1115;
 mod arithmetic;
 pub mod detect;
 mod error;
+pub mod expander;
 pub mod ina219;
 pub mod ina226;
 pub mod ina228;

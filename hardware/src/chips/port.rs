@@ -62,6 +62,18 @@ impl<I2C: I2c> Port<I2C> {
         self.i2c.write(self.address, &[register, high, low]).map_err(Error::from_bus)
     }
 
+    /// Reads bytes from a chip that has no registers, or from wherever its pointer stands: nothing is written.
+    pub(crate) fn read_plain<const N: usize>(&mut self) -> Result<[u8; N], Error<I2C::Error>> {
+        let mut bytes = [0; N];
+        self.i2c.read(self.address, &mut bytes).map_err(Error::from_bus)?;
+        Ok(bytes)
+    }
+
+    /// Writes the one byte of a chip that has no registers.
+    pub(crate) fn write_plain(&mut self, byte: u8) -> Result<(), Error<I2C::Error>> {
+        self.i2c.write(self.address, &[byte]).map_err(Error::from_bus)
+    }
+
     /// Gives the bus back.
     pub(crate) fn release(self) -> I2C {
         self.i2c
