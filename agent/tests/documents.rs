@@ -51,6 +51,26 @@ fn every_agent_config_that_is_printed_or_shipped_is_accepted() {
 }
 
 #[test]
+fn every_part_of_a_config_that_is_printed_is_accepted() {
+    let mut tried = 0;
+    for (file, text) in documents() {
+        let parts = ["[[switch]]", "[watchdog]"];
+        let is_part = |block: &&str| parts.iter().any(|part| block.starts_with(part));
+        for block in blocks(&text, "toml").into_iter().filter(is_part) {
+            let whole = format!(
+                "[node]\nsupply = \"shed\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n\
+                 [[supervisor]]\naddress = \"172.16.0.51:7464\"\n{block}"
+            );
+            if let Err(error) = Config::parse(&whole, &file) {
+                panic!("{whole}\n{error}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 2, "only {tried} were found");
+}
+
+#[test]
 fn every_sensor_that_is_printed_is_accepted() {
     let mut tried = 0;
     for (file, text) in documents() {

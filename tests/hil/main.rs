@@ -34,7 +34,9 @@ const CONFIG: &str = "[node]\nname = \"pi\"\nsupply = \"shed\"\n[battery]\nchemi
     [[sensor]]\nkind = \"ina226\"\nbus = \"/dev/i2c-7\"\naddress = 0x40\nshunt = \"2 mOhm\"\ncurrent_max = \"40 A\"\n\
     [policy]\nstale_hold = \"2 s\"\nstale_climb = \"4 s\"\ncollapse_hold = \"2 s\"\n\
     [containers]\nsocket = \"/run/docker.sock\"\n[leds]\nstage = [\"ACT\"]\n\
-    [[switch]]\nnode = \"pi2\"\ngpio = 17\n[halt]\npower_off = \"systemd\"\n";
+    [[switch]]\nnode = \"pi2\"\ngpio = 17\n\
+    [[switch]]\nnode = \"pi3\"\nexpander = \"mcp23017\"\nbus = \"/dev/i2c-7\"\naddress = 0x20\nline = 3\n\
+    [[switch]]\nnode = \"pi4\"\nexpander = \"pcf8574a\"\nbus = \"/dev/i2c-7\"\naddress = 0x38\nline = 0\nactive_low = true\n[halt]\npower_off = \"systemd\"\n";
 
 const START: &str =
     "heliostat-agent run --config /etc/heliostat/agent.toml >>/run/agent.log 2>&1 & echo $! >/run/agent.pid";
@@ -58,7 +60,9 @@ fn the_shipped_agent_keeps_an_emulated_pi() {
 
     it_knows_the_board(&mut pi);
     it_switches_a_relay(&mut pi);
+    it_switches_relays_behind_expanders(&mut pi);
     it_reads_the_battery_and_shows_the_stage(&mut pi, &parts);
+    a_dip_of_the_expanders_power_is_put_right_and_told(&mut pi);
     power_cuts_leave_state_and_recorder_readable(&mut pi, folder.path());
     a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(&mut pi);
 
@@ -108,6 +112,42 @@ fn it_switches_a_relay(pi: &mut Pi) {
     assert!(status == 1 && said.contains("pi2"), "{status}: {said}");
 }
 
+/// Looked at without a write, switched, and left as they are when the program has ended; what else the chips hold stays.
+fn it_switches_relays_behind_expanders(pi: &mut Pi) {
+    let said = pi.sh("cat /run/probe.toml");
+    assert!(said.contains("at 0x20: an MCP23017") && said.contains("expander = \"pcf8574a\""), "{said}");
+    let chips = |pi: &mut Pi| {
+        let read = "cd /sys/kernel/debug/hil_i2c; cat expander_writes mcp_iodira mcp_olata pcf; cd /";
+        pi.sh(read).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(chips(pi), ["0", "0xff", "0x00", "0xff"], "the probe wrote nothing");
+    let switch = |pi: &mut Pi, node, to| {
+        pi.sh(&format!("heliostat-agent switch {node} {to} --config /etc/heliostat/agent.toml"));
+    };
+    switch(pi, "pi3", "on");
+    assert_eq!(chips(pi)[1..], ["0xf7", "0x08", "0xff"]);
+    switch(pi, "pi4", "on");
+    switch(pi, "pi3", "off");
+    assert_eq!(chips(pi)[1..], ["0xf7", "0x00", "0xfe"]);
+    switch(pi, "pi3", "on");
+}
+
+/// The chips' power dips while the agent runs: they forget, and it sees to them.
+fn a_dip_of_the_expanders_power_is_put_right_and_told(pi: &mut Pi) {
+    pi.sh("echo 1 >/sys/kernel/debug/hil_i2c/dip");
+    pi.until(
+        "both chips to be as they were",
+        "cd /sys/kernel/debug/hil_i2c; cat mcp_iodira mcp_olata pcf | tr '\\n' ' '; cd /",
+        PATIENCE,
+        |said| said.trim() == "0xf7 0x08 0xfe",
+    );
+    for (node, line) in [("pi3", "forgotten line 3"), ("pi4", "forgotten line 0")] {
+        pi.until("the log", "cat /run/agent.log", PATIENCE, |log| {
+            log.lines().any(|said| said.contains(&format!("power of {node}")) && said.contains(line))
+        });
+    }
+}
+
 fn it_reads_the_battery_and_shows_the_stage(pi: &mut Pi, parts: &Parts) {
     let uptime = "cut -d' ' -f1 /proc/uptime";
     let begun: f64 = pi.sh(&format!("{uptime}; {START}")).lines().next().unwrap().trim().parse().unwrap();
@@ -140,6 +180,56 @@ fn it_reads_the_battery_and_shows_the_stage(pi: &mut Pi, parts: &Parts) {
         (after[2] - before[2]) / 1024.0
     );
     assert!(after[0] < 16.0 * 1024.0, "RSS {} KiB", after[0]);
+}
+
+/// A kernel watchdog that waits 40 s, which a busy machine keeps to too, and an agent that pets it.
+#[test]
+fn a_board_whose_agent_hangs_starts_anew_and_one_whose_agent_ends_does_not() {
+    if !require::emulated_pi("a_board_whose_agent_hangs_starts_anew") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (initramfs, sd) = (folder.path().join("initramfs"), folder.path().join("card"));
+    let parts = Parts::find();
+    let watched = CONFIG.replace("[halt]", "[watchdog]\n[halt]");
+    parts.initramfs(&initramfs, &[("etc/heliostat/agent.toml", &watched)]);
+    card(&sd);
+    let mut pi = Pi::boot(&parts, &initramfs, &sd);
+    pi.battery(12.8, 1.0);
+    pi.sh("rmmod softdog; insmod /lib/modules/softdog.ko soft_margin=40");
+    let state = "cat /sys/class/watchdog/watchdog0/state";
+    assert_eq!(pi.sh(state), "inactive");
+
+    // Somebody else has it: the agent says who that may be, and does its work without.
+    pi.sh("sleep 1000 >/dev/watchdog & echo $! >/run/holder.pid");
+    pi.sh(START);
+    pi.until("the refusal", "cat /run/agent.log", PATIENCE, |log| {
+        log.contains("held by another program, most likely by systemd") && log.contains("Docker answers")
+    });
+    pi.sh("kill $(cat /run/agent.pid)");
+    pi.until("its end", "cat /run/agent.log", PATIENCE, |log| log.contains(" ends"));
+    // The holder ends without the letter: the dog runs on, and the next agent takes it up.
+    pi.sh("kill $(cat /run/holder.pid); echo >/run/agent.log");
+    assert_eq!(pi.sh(state), "active");
+    pi.sh(START);
+    let petted = |log: &str| log.contains("waits 40 s, petted every 13 s");
+    pi.until("the watchdog in the log", "cat /run/agent.log", PATIENCE, petted);
+    // Longer than it waits.
+    pi.sh("sleep 60");
+    // A crash leaves it running; the next life takes it up, and an orderly end stops it.
+    pi.sh("kill -9 $(cat /run/agent.pid)");
+    assert_eq!(pi.sh(state), "active");
+    pi.sh(&format!("echo >/run/agent.log; {START}"));
+    pi.until("the watchdog in the log", "cat /run/agent.log", PATIENCE, petted);
+    pi.sh("kill $(cat /run/agent.pid)");
+    pi.until("the dog to be stopped", state, PATIENCE, |said| said == "inactive");
+    // And one that hangs: QEMU ends where a board would start anew.
+    pi.sh(&format!("echo >/run/agent.log; {START}"));
+    pi.until("the watchdog in the log", "cat /run/agent.log", PATIENCE, petted);
+    pi.sh("kill -STOP $(cat /run/agent.pid)");
+    let hung = std::time::Instant::now();
+    pi.ends(PATIENCE);
+    println!("hil: the board began anew {:.1} s after its agent hung", hung.elapsed().as_secs_f64());
 }
 
 /// The recorder on a card.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::config::policy::{Enter, Leave};
-use crate::config::{Config, Policy, PowerOffBy};
+use crate::config::{Config, Output, Policy, PowerOffBy};
 use crate::io::identity::Papers;
 use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
@@ -171,7 +171,10 @@ fn rest(out: &mut String, config: &Config, papers: Option<&Papers>) -> std::fmt:
     writeln!(out, "LEDs      {}", if all.is_empty() { "none" } else { &all })?;
     for switch in &config.switches {
         let low = if switch.active_low { ", active low" } else { "" };
-        writeln!(out, "switches  the power of {} by GPIO {}{low}", switch.node, switch.gpio)?;
+        writeln!(out, "switches  the power of {} by {}{low}", switch.node, switch.output)?;
+    }
+    if let Some(watchdog) = &config.watchdog {
+        writeln!(out, "watchdog  {}", watchdog.device.display())?;
     }
     writeln!(out, "state     {} every {} at most", config.state.path.display(), span(config.state.interval))?;
     let halt = match config.halt.power_off {
@@ -263,8 +266,13 @@ fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
         },
         "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link },
         "switches": config.switches.iter().map(|switch| json!({
-            "node": switch.node.to_string(), "gpio": switch.gpio, "active_low": switch.active_low,
+            "node": switch.node.to_string(),
+            "gpio": match switch.output { Output::Gpio(gpio) => Some(gpio), Output::Expander { .. } => None },
+            "output": switch.output.to_string(),
+            "active_low": switch.active_low,
+            "supervisor": switch.supervisor,
         })).collect::<Vec<_>>(),
+        "watchdog": config.watchdog.as_ref().map(|watchdog| &watchdog.device),
         "state": { "path": config.state.path, "interval_s": seconds(config.state.interval) },
         "power_off": config.halt.power_off == PowerOffBy::Systemd,
     })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::config::Containers;
 use crate::io::docker::Engine;
 use hardware::chips::detect::Found;
+use hardware::chips::expander::{Kind, Looked};
 use hardware::linux::Root;
 use hardware::linux::probe::{Inventory, probe};
 use protocol::NodeName;
@@ -71,6 +72,7 @@ fn config(inventory: &Inventory, docker: &Docker) -> Result<String, std::fmt::Er
     writeln!(out, "chemistry = \"agm\"  # EDIT: flooded, agm, gel or lifepo4")?;
     writeln!(out, "capacity = \"70 Ah\"  # EDIT: the label's\n")?;
     sensors(out, inventory)?;
+    expanders(out, inventory)?;
     leds(out, inventory)?;
     writeln!(out, "[containers]\nsocket = \"{}\"", docker.socket.display())?;
     match &docker.version {
@@ -147,6 +149,58 @@ fn chip(out: &mut String, bus: &str, address: u8, found: Found) -> Result<bool, 
     Ok(true)
 }
 
+/// Port expanders. Which node hangs on which line only a person knows, and a config that drove a display by mistake would
+/// do harm: so all of it is a comment.
+fn expanders(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
+    for bus in &inventory.buses {
+        for (address, found) in &bus.expanders {
+            let at = format!("{} at {address:#04x}", bus.path.display());
+            let kind = match found {
+                Looked::Mcp23017 => {
+                    writeln!(out, "# {at}: an MCP23017 (or an MCP23018, whose lines can only pull low)")?;
+                    Kind::Mcp23017
+                }
+                Looked::OneByte { kind, byte } => {
+                    writeln!(
+                        out,
+                        "# {at}: gives {byte:#04x} again and again, as a {kind} does, but also displays (the"
+                    )?;
+                    writeln!(
+                        out,
+                        "# small board behind an LCD is a PCF8574), a TCA9534 or an MCP23017 that drives all lines low"
+                    )?;
+                    *kind
+                }
+                Looked::Unknown => {
+                    writeln!(out, "# {at}: another chip; it was only read from\n")?;
+                    continue;
+                }
+            };
+            writeln!(out, "# If relays hang on it, a switch for each:\n# [[switch]]\n# node = \"...\"")?;
+            writeln!(
+                out,
+                "# expander = \"{kind}\"\n# bus = \"{}\"\n# address = {address:#04x}",
+                bus.path.display()
+            )?;
+            writeln!(
+                out,
+                "# line = 0  # to {}\n# active_low = true  # EDIT: whether a low level means on\n",
+                kind.last_line()
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// As a config names it, and none for what is none.
+const fn expander(found: Looked) -> Option<Kind> {
+    match found {
+        Looked::Mcp23017 => Some(Kind::Mcp23017),
+        Looked::OneByte { kind, .. } => Some(kind),
+        Looked::Unknown => None,
+    }
+}
+
 /// What may measure the battery, but only a person knows.
 fn maybe(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
     for device in &inventory.iio {
@@ -219,6 +273,9 @@ fn as_json(inventory: &Inventory, docker: &Docker, config: &str) -> Value {
         "model": inventory.model,
         "buses": inventory.buses.iter().map(|bus| json!({
             "path": path(&bus.path), "adapter": bus.adapter, "chips": bus.chips.iter().map(chip).collect::<Vec<_>>(),
+            "expanders": bus.expanders.iter().map(|(address, found)| json!({
+                "address": address, "maybe": expander(*found).map(Kind::name),
+            })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "hwmon": inventory.hwmon.iter().map(|device| &device.name).collect::<Vec<_>>(),
         "power_supplies": inventory.power_supplies,
@@ -261,8 +318,18 @@ mod tests {
             (0x4f, Found::Unknown { register: 0xffff }),
             (0x36, Found::Max17048),
         ];
+        let expanders = [
+            (0x20, Looked::Mcp23017),
+            (0x38, Looked::OneByte { kind: Kind::Pcf8574a, byte: 0xff }),
+            (0x21, Looked::Unknown),
+        ];
         let inventory = Inventory {
-            buses: vec![Bus { path: "/dev/i2c-1".into(), adapter: None, chips: found.to_vec() }],
+            buses: vec![Bus {
+                path: "/dev/i2c-1".into(),
+                adapter: None,
+                chips: found.to_vec(),
+                expanders: expanders.to_vec(),
+            }],
             power_supplies: vec!["gauge".to_owned()],
             iio: vec![IioDevice { name: "ads1015".to_owned(), channels: vec!["voltage4".to_owned()] }],
             serial: vec!["/dev/serial/by-id/usb-VictronEnergy".into()],
@@ -275,6 +342,15 @@ mod tests {
         let kinds: Vec<String> = sensors.iter().map(ToString::to_string).collect();
         assert_eq!(sensors.len(), 7, "{kinds:?}");
         assert!(sensors.iter().any(|sensor| matches!(sensor, Sensor::Max17048(gauge) if gauge.cells == 4)));
+        for (index, switch) in text.split("# [[switch]]").skip(1).enumerate() {
+            // Whatever is behind `# ` and looks like a key, up to the empty line.
+            let keys = switch.lines().skip(1).take_while(|line| !line.is_empty());
+            let keys: Vec<_> = keys.filter_map(|line| line.strip_prefix("# ")).collect();
+            let text = format!("{text}\n[[switch]]\n{}\n", keys.join("\n").replace("...", "pi2"));
+            let accepted = Config::parse(&text, Path::new("agent.toml"));
+            assert_eq!(accepted.unwrap_or_else(|error| panic!("{index}: {error}\n{text}")).switches.len(), 1);
+        }
+        assert_eq!(text.matches("# [[switch]]").count(), 2, "{text}");
         assert!(text.contains("# kind = \"ve_direct\"") && text.contains("IIO device ads1015"), "{text}");
     }
 }

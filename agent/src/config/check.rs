@@ -10,12 +10,10 @@ use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
 use super::document::{Document, Section};
 use super::error::{Problem, What};
 use super::parse::Part;
-use super::{AgentCheck, Battery, Containers, Leds, Node, Sampling, StateFile, Supervisor, Switch};
+use super::{AgentCheck, Battery, Containers, Leds, Node, Sampling, StateFile, Supervisor, Watchdog};
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
 const SHED_ORDER_MAX: u8 = 63;
-/// The last GPIO line on a Pi's header.
-const GPIO_MAX: u8 = 27;
 /// The most sensors or supervisors: one byte numbers them, and nobody has more.
 const LIST_MAX: usize = 16;
 
@@ -120,21 +118,13 @@ pub(super) fn state(document: &mut Document<'_>, state: Option<&Part<'_, StateFi
     span(document, section, "interval", value.interval, (Duration::from_secs(10), Duration::from_hours(24)));
 }
 
-/// Checks the `[[switch]]` list.
-pub(super) fn switches(
-    document: &mut Document<'_>,
-    switches: &[Part<'_, Switch>],
-    node: Option<&Part<'_, Node>>,
-) {
-    let own = node.and_then(|node| node.value.name.as_ref());
-    let mut seen = Seen::default();
-    for Part { section, value } in switches {
-        within(document, section, "gpio", value.gpio, (0, GPIO_MAX));
-        seen.once(document, section, "gpio", format!("GPIO {}", value.gpio));
-        seen.once(document, section, "node", format!("the switch of {}", value.node));
-        if own == Some(&value.node) {
-            complain(document, section, "node", What::OwnSwitch(value.node.clone()));
-        }
+/// Checks `[watchdog]`.
+pub(super) fn watchdog(document: &mut Document<'_>, watchdog: Option<&Part<'_, Watchdog>>) {
+    let Some(Part { section, value }) = watchdog else { return };
+    let name = value.device.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !value.device.is_absolute() || !name.starts_with("watchdog") {
+        let found = format!("{} is no watchdog's device, like \"/dev/watchdog\"", value.device.display());
+        complain(document, section, "device", What::Value(found));
     }
 }
 

@@ -107,7 +107,8 @@ fn alone(document: &mut Document<'_>, section: &Section<'_>, sensor: &Sensor, ch
     }
 }
 
-fn address(
+/// Notes an address that a chip cannot have.
+pub(super) fn address(
     document: &mut Document<'_>,
     section: &Section<'_>,
     address: u8,

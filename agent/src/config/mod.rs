@@ -20,6 +20,7 @@ mod nearest;
 mod parse;
 pub mod policy;
 mod sensor;
+mod switch;
 pub(crate) mod text;
 
 pub use error::{ConfigError, Problem, What};
@@ -28,6 +29,7 @@ pub use sensor::{
     ChannelSensor, ChargerSensor, ConverterSensor, GaugeSensor, HwmonSensor, IioSensor, ModbusSensor,
     NutSensor, PowerSupplySensor, ReplaySensor, Sensor, ShuntSensor,
 };
+pub use switch::{ExpanderChip, Output, Switch};
 
 /// The whole file, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub halt: HaltAction,
     /// Power switches of other nodes.
     pub switches: Vec<Switch>,
+    /// The board's watchdog, where the agent is to pet it.
+    pub watchdog: Option<Watchdog>,
     /// What makes it one of a cluster.
     pub enrolment: Enrolment,
     /// What is wrong as long as it is none: links that nothing protects.
@@ -253,23 +257,26 @@ pub enum PowerOffBy {
     None,
 }
 
+/// The board's watchdog, where no systemd holds it: `[watchdog]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watchdog {
+    /// The device file.
+    #[serde(default = "Watchdog::device_default")]
+    pub device: PathBuf,
+}
+
+impl Watchdog {
+    /// The first one.
+    fn device_default() -> PathBuf {
+        PathBuf::from("/dev/watchdog")
+    }
+}
+
 /// What makes the node one of a cluster: `[enrolment]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Enrolment {
     /// Its key and certificates, which `heliostat-agent join` writes; beside the state file when left out.
     pub identity: Option<PathBuf>,
-}
-
-/// A power switch of another node: `[[switch]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Switch {
-    /// Whose power it switches.
-    pub node: NodeName,
-    /// The BCM number of the GPIO line.
-    pub gpio: u8,
-    /// Whether a low level means on.
-    #[serde(default)]
-    pub active_low: bool,
 }

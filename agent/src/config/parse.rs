@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Section, unknown};
 use super::error::{ConfigError, Problem, What};
 use super::policy::{Policy, PolicyFile};
-use super::{Battery, Config, ReplaySensor, Sampling, Sensor, check, check_sensors};
+use super::{Battery, Config, ReplaySensor, Sampling, Sensor, check, check_sensors, switch};
 
 /// The sections that a file may have.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "node",
     "battery",
     "sensor",
@@ -23,6 +23,7 @@ const SECTIONS: [&str; 13] = [
     "state",
     "halt",
     "switch",
+    "watchdog",
     "enrolment",
 ];
 
@@ -70,6 +71,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     let leds = optional(document, "leds");
     let state = optional(document, "state");
     let halt = optional(document, "halt");
+    let watchdog = optional(document, "watchdog");
     let enrolment = optional(document, "enrolment");
     let sensors = sensors(document, file);
     let supervisors = list(document, "supervisor");
@@ -87,7 +89,8 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     check::agent_check(document, agent_check.as_ref());
     check::leds(document, leds.as_ref());
     check::state(document, state.as_ref());
-    check::switches(document, &switches, node.as_ref());
+    check::watchdog(document, watchdog.as_ref());
+    let switches = switch::switches(document, switches, node.as_ref(), &supervisors);
 
     Some(Config {
         node: node?.value,
@@ -101,7 +104,8 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
         leds: value_or_default(leds),
         state: value_or_default(state),
         halt: value_or_default(halt),
-        switches: values(switches),
+        switches,
+        watchdog: watchdog.map(|part| part.value),
         enrolment: value_or_default(enrolment),
         unprotected,
     })

@@ -209,6 +209,13 @@ pub enum Warning {
         /// Why.
         why: String,
     },
+    /// Power switches moved by themselves, cannot be relied on, or were not moved.
+    Switches {
+        /// Whose.
+        nodes: Vec<NodeName>,
+        /// In words.
+        what: String,
+    },
     /// A sensor's fault began or ended.
     Sensor {
         /// Which one, by its place in the config.
@@ -234,6 +241,13 @@ impl fmt::Display for Warning {
                     f,
                     "the state is not saved ({why}): what is changed now may not be restored after a crash"
                 )
+            }
+            Self::Switches { nodes, what } => {
+                f.write_str("power of ")?;
+                for (index, node) in nodes.iter().enumerate() {
+                    write!(f, "{}{node}", if index > 0 { ", " } else { "" })?;
+                }
+                write!(f, ": {what}")
             }
             Self::Sensor { sensor, what } => write!(f, "sensor {sensor}: {what}"),
         }

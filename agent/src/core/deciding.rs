@@ -158,6 +158,7 @@ impl Agent {
                 || self.opinion.differs()
                 || self.shed.is_troubled()
                 || self.keeper.is_failing()
+                || self.switching.is_troubled()
                 || self.advice.is_given()
                 || self.host.rail_low == Some(true),
             dim: stage >= Stage::Shed,

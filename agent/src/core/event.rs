@@ -5,7 +5,7 @@ use std::fmt;
 
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
 use protocol::standing::Standing;
-use protocol::{Frequency, Sequence, Temperature};
+use protocol::{Frequency, NodeName, Sequence, Temperature};
 
 use super::action::ActionId;
 use super::reading::{Reading, SensorId};
@@ -33,6 +33,13 @@ pub enum Event {
         /// What happened.
         event: LinkEvent,
     },
+    /// The power switches of these nodes are not as they were left, or are again.
+    Switches {
+        /// Whose.
+        nodes: Vec<NodeName>,
+        /// What is new.
+        news: SwitchNews,
+    },
     /// An action ended. Every action ends, within a bound, exactly once.
     Outcome {
         /// Which action.
@@ -42,6 +49,17 @@ pub enum Event {
     },
     /// The program is asked to stop (SIGTERM): leave the node as its stage needs it, say goodbye.
     Terminate,
+}
+
+/// What is new of power switches that can forget or fall silent: those behind a port expander.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchNews {
+    /// They had moved by themselves, for example when the chip's power was away, and are put right again.
+    Forgotten(String),
+    /// They cannot be read or do not follow; how they stand is not known.
+    Trouble(String),
+    /// The trouble is over, and they are as they were left.
+    Well,
 }
 
 /// Which configured supervisor: its place in the config, from 0.

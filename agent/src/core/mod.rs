@@ -4,6 +4,7 @@
 //! [`opinion`] where a sensor has one -> [`policy`]
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
 //! [`governor`] (the clock), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
+//! Other nodes' power goes through [`switching`].
 //! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
 //! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
 //!
@@ -38,6 +39,7 @@ pub mod report;
 pub mod shed;
 pub mod standing;
 pub mod state;
+pub mod switching;
 mod taking;
 pub mod traffic;
 
@@ -68,6 +70,7 @@ use report::Reporter;
 use shed::Shed;
 use standing::Standings;
 use state::State;
+use switching::Switching;
 use traffic::Grace;
 
 /// An agent that comes back this soon was restarted; one that comes back later was off, and its node with it.
@@ -95,7 +98,7 @@ struct Asked {
 pub struct Agent {
     identity: Identity,
     policy: Policy,
-    switches: Vec<NodeName>,
+    switching: Switching,
     has_power_off: bool,
     battery_temperature: Temperature,
     supervised: bool,
@@ -129,7 +132,7 @@ pub struct Agent {
     parking: Parking,
     reporter: Reporter,
     keeper: Keeper,
-    switching: BTreeMap<ActionId, Asked>,
+    switch_asked: BTreeMap<ActionId, Asked>,
     /// Asked to stop: the last save that is waited for.
     ending: Option<ActionId>,
     terminated: bool,
@@ -175,7 +178,7 @@ impl Agent {
                 master: config.node.master,
             },
             policy: config.policy.clone(),
-            switches: config.switches.iter().map(|switch| switch.node.clone()).collect(),
+            switching: Switching::new(config),
             has_power_off: config.halt.power_off != PowerOffBy::None,
             battery_temperature: config.battery.temperature,
             supervised: !config.supervisors.is_empty(),
@@ -203,7 +206,7 @@ impl Agent {
             parking: Parking::new(config.policy.halt_budget),
             reporter: Reporter::new(config.supervisors.len()),
             keeper: Keeper::new(config.state.interval, saved),
-            switching: BTreeMap::new(),
+            switch_asked: BTreeMap::new(),
             ending: None,
             terminated: false,
         }

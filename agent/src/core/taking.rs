@@ -29,6 +29,7 @@ impl Agent {
             Event::Host(sample) => self.host = sample,
             Event::Docker(event) => self.shed.docker(now, event, actions),
             Event::Link { supervisor, event } => return self.link(now, supervisor, event, actions),
+            Event::Switches { nodes, news } => actions.push(Action::Warn(self.switching.take(nodes, news))),
             Event::Outcome { action, result } => self.outcome(now, action, &result, actions),
             Event::Terminate => self.terminate(now, actions),
         }
@@ -96,12 +97,13 @@ impl Agent {
         actions: &mut Vec<Action>,
     ) -> Result<(), OrderRefusal> {
         self.orders.admit(order.id)?;
-        if !self.switches.contains(&order.node) {
-            return Err(OrderRefusal::NoSuchSwitch);
+        if let Err((refusal, warning)) = self.switching.admit(&order.node, order.on, &self.reporter) {
+            actions.extend(warning.map(Action::Warn));
+            return Err(refusal);
         }
         let id = self.ids.next();
         actions.push(Action::Switch { id, node: order.node, on: order.on });
-        self.switching.insert(id, asked);
+        self.switch_asked.insert(id, asked);
         Ok(())
     }
 
@@ -118,7 +120,7 @@ impl Agent {
             actions.push(Action::Stop);
             return;
         }
-        if let Some(asked) = self.switching.remove(&action) {
+        if let Some(asked) = self.switch_asked.remove(&action) {
             let result = match result {
                 Ok(()) => Ok(self.course.stage()),
                 Err(ActionError::Unsupported | ActionError::NotFound) => Err(OrderRefusal::NoSuchSwitch),

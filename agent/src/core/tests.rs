@@ -6,5 +6,6 @@ mod dusk;
 mod faults;
 mod links;
 mod stages;
+mod switches;
 mod traffic;
 mod world;

@@ -66,7 +66,7 @@ impl Hands {
             links,
             cpufreq: Cpufreq::new(root),
             leds: Leds::new(root, &config.leds),
-            switches: Switches::new(&config.switches),
+            switches: Switches::new(root, &config.switches),
             power_off: PowerOff::new(config.halt.power_off),
             names: BTreeMap::new(),
             parting: None,
@@ -164,6 +164,11 @@ impl Hands {
             Action::Warn(warning) => warn!("{warning}"),
             Action::Stop => self.stopped = true,
         }
+    }
+
+    /// Sees after the power switches: whether all stand as they were left. A dry run touches none.
+    pub fn watch_switches(&mut self) -> Vec<Event> {
+        if self.is_dry_run() { Vec::new() } else { self.switches.watch() }
     }
 
     /// Begins what waited for everything else to end: the power off.

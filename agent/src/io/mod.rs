@@ -3,7 +3,7 @@
 //! [`run`] is the one loop: it turns the world into events, hands them to the core, and has [`hands`] carry out the
 //! actions. Each adapter is one file: [`clock`], [`sensors`], [`host`], [`docker`], [`links`],
 //! [`identity`], [`state_file`], [`leds`],
-//! [`cpufreq`], [`switches`], [`power_off`], [`systemd`].
+//! [`cpufreq`], [`switches`], [`power_off`], [`systemd`], [`watchdog`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -34,6 +34,7 @@ pub mod sensors;
 pub mod state_file;
 pub mod switches;
 pub mod systemd;
+pub mod watchdog;
 
 use hardware::linux::FileError;
 

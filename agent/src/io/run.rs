@@ -31,7 +31,8 @@ use super::save::Saver;
 use super::sensors::Sensors;
 use super::state_file::{self, Found, InUse, StateFile};
 use super::systemd::Systemd;
-use crate::config::{Config, Sensor};
+use super::watchdog::Watchdog;
+use crate::config::{self, Config, Sensor};
 use crate::core::Agent;
 use crate::core::action::Action;
 use crate::core::event::Event;
@@ -173,6 +174,8 @@ struct Loop {
     host: Host,
     hands: Hands,
     systemd: Systemd,
+    /// What the config wants; `None` in a dry run.
+    watchdog_wanted: Option<config::Watchdog>,
     alarm: Alarm,
     agent_check: Option<AgentCheck>,
     incoming: Receiver<Event>,
@@ -227,6 +230,7 @@ impl Loop {
             hands: Hands::new(config, &root, events, saver, engine, links),
             host: Host::new(&root),
             systemd: Systemd::from_env(),
+            watchdog_wanted: config.watchdog.clone().filter(|_| !dry_run),
             alarm: Alarm::new()?,
             agent_check,
             terminate: signal(SignalKind::terminate())?,
@@ -250,8 +254,10 @@ impl Loop {
         self.look();
         self.decide();
         self.systemd.ready(&format!("{}: {}", self.agent.stage(), self.agent.reason()));
+        // Last: an agent that cannot begin leaves none running behind it.
+        let mut watchdog = Watchdog::start(&Root::default(), self.watchdog_wanted.as_ref());
         while !self.hands.is_stopped() && !self.is_overdue() {
-            let due = self.next_look();
+            let due = self.next_look(watchdog.keep_alive());
             self.alarm.set(Some(due))?;
             tokio::select! {
                 Some(event) = self.incoming.recv() => self.pending.push_back(event),
@@ -269,6 +275,7 @@ impl Loop {
         info!("ends");
         self.systemd.stopping();
         self.hands.finish().await;
+        watchdog.stop();
         Ok(())
     }
 
@@ -304,6 +311,7 @@ impl Loop {
         if self.host_at <= now {
             self.host_at = next(self.host_at, self.host_interval, now);
             self.pending.push_back(Event::Host(self.host.sample()));
+            self.pending.extend(self.hands.watch_switches());
         }
         if self.tick_at().is_some_and(|tick| tick <= now) {
             self.tick_least_at = now + TICK_LEAST;
@@ -357,15 +365,15 @@ impl Loop {
             && matches!(event, Event::Sensor { reading: Err(Fault::TraceEnded), .. })
     }
 
-    /// How long until something is due.
-    fn next_look(&mut self) -> Duration {
+    /// How long until something is due, the watchdog's next sign of life among it.
+    fn next_look(&mut self, watchdog: Option<Instant>) -> Duration {
         let sample = self.clock.until(self.sample_at);
         let on_the_grid = |due: Duration| if due < sample && sample <= due + SLACK { sample } else { due };
         let mut due = sample.min(on_the_grid(self.clock.until(self.host_at)));
         if let Some(tick) = self.tick_at() {
             due = due.min(on_the_grid(self.clock.until(tick)));
         }
-        if let Some(alive) = self.systemd.keep_alive() {
+        for alive in self.systemd.keep_alive().into_iter().chain(watchdog) {
             due = due.min(on_the_grid(alive.saturating_duration_since(Instant::now())));
         }
         if let Some(since) = self.terminating {

@@ -9,6 +9,7 @@
 //! - [`leds`]: that the kernel goes on blinking while the program is stopped with SIGSTOP. (`modprobe uleds`.)
 //! - [`cpufreq`]: that the kernel takes the cap, `vcgencmd measure_clock arm`.
 //! - [`gpio`]: that a relay stays as it is while the program ends and starts. Needs `/dev/gpiomem`.
+//! - [`watchdog`]: that the board starts anew when the program is stopped with SIGSTOP. (`modprobe softdog`.)
 //! - [`hwmon`]: that the under-voltage alarm rises when the rail sags.
 
 pub mod cpufreq;
@@ -22,5 +23,6 @@ pub mod leds;
 pub mod power_supply;
 pub mod probe;
 pub mod serial;
+pub mod watchdog;
 
 pub use file::{FileError, Root};

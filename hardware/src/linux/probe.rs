@@ -13,6 +13,7 @@ use super::iio::{self, IioDevice};
 use super::{host, leds, power_supply};
 use crate::boards::Board;
 use crate::chips::detect::{self, Found};
+use crate::chips::expander::{self, Looked};
 
 /// udev's names of serial adapters: by maker and number, the same at every boot.
 const SERIAL: &str = "/dev/serial/by-id";
@@ -55,6 +56,8 @@ pub struct Bus {
     pub adapter: Option<String>,
     /// What answered at the family's addresses.
     pub chips: Vec<(u8, Found)>,
+    /// What answered where port expanders can be.
+    pub expanders: Vec<(u8, Looked)>,
 }
 
 /// A GPIO chip.
@@ -88,9 +91,14 @@ pub fn probe_with<B: I2c<Error: Display>>(root: &Root, mut open: impl FnMut(&Pat
     inventory.leds = kept(leds::names(root), &mut troubles).unwrap_or_default();
     inventory.cpufreq = kept(Cpufreq::new(root).policies(), &mut troubles).unwrap_or_default();
     for path in device_files(root, "i2c-", &mut troubles) {
-        let chips = chips(&mut open, &path, &mut troubles);
+        let (chips, expanders) = chips(&mut open, &path, &mut troubles);
         let adapter = format!("/sys/class/i2c-dev/{}/name", name(&path));
-        inventory.buses.push(Bus { adapter: read_text(&root.path(adapter), "").ok(), chips, path });
+        inventory.buses.push(Bus {
+            adapter: read_text(&root.path(adapter), "").ok(),
+            chips,
+            expanders,
+            path,
+        });
     }
     for path in device_files(root, "gpiochip", &mut troubles) {
         let label = gpio_label(root, &name(&path));
@@ -116,31 +124,48 @@ fn device_files(root: &Root, prefix: &str, troubles: &mut Vec<String>) -> Vec<Pa
 /// failure alone may be an address that a kernel driver holds.
 const FAILURES_MAX: u32 = 3;
 
-/// The family's chips on a bus.
+/// What answered, by address.
+type At<T> = Vec<(u8, T)>;
+
+/// The family's chips on a bus, and its port expanders.
 fn chips<B: I2c<Error: Display>>(
     open: &mut impl FnMut(&Path) -> B,
     path: &Path,
     troubles: &mut Vec<String>,
-) -> Vec<(u8, Found)> {
+) -> (At<Found>, At<Looked>) {
     let mut bus = open(path);
-    let mut chips = Vec::new();
+    let chips = at_each(detect::addresses(), path, troubles, |address| detect::identify(&mut bus, address));
+    let Some(chips) = chips else { return Default::default() };
+    let expanders =
+        at_each(expander::addresses(), path, troubles, |address| expander::look(&mut bus, address));
+    (chips, expanders.unwrap_or_default())
+}
+
+/// What is found at each address; `None` for a bus that is no good.
+fn at_each<T, E: Display>(
+    addresses: impl Iterator<Item = u8>,
+    path: &Path,
+    troubles: &mut Vec<String>,
+    mut look: impl FnMut(u8) -> Result<Option<T>, E>,
+) -> Option<At<T>> {
+    let mut all = Vec::new();
     let mut failures = 0;
-    for address in detect::addresses() {
-        match detect::identify(&mut bus, address) {
+    for address in addresses {
+        match look(address) {
             Ok(found) => {
                 failures = 0;
-                chips.extend(found.map(|found| (address, found)));
+                all.extend(found.map(|found| (address, found)));
             }
             Err(error) => {
                 troubles.push(format!("{} at {address:#04x}: {error}", path.display()));
                 failures += 1;
                 if failures == FAILURES_MAX {
-                    break;
+                    return None;
                 }
             }
         }
     }
-    chips
+    Some(all)
 }
 
 /// A GPIO chip's label. The device `gpiochip0` and the class's folder with the label are children of the same platform

@@ -61,6 +61,21 @@ fn two_chips() -> SimBus {
 }
 
 #[test]
+fn port_expanders_are_found_by_reading_alone() {
+    use hardware::chips::expander::{Kind, Looked};
+    use hardware::sim::chips::{SimMcp23017, SimPcf8574};
+
+    let bus = SimBus::new();
+    bus.attach(0x21, SimMcp23017::new());
+    let pcf = bus.attach(0x38, SimPcf8574::new());
+    let inventory = probe_with(&pi().root(), |_| bus.clone());
+    let one_byte = Looked::OneByte { kind: Kind::Pcf8574a, byte: 0xff };
+    assert_eq!(inventory.buses[0].expanders, [(0x21, Looked::Mcp23017), (0x38, one_byte)]);
+    assert_eq!(inventory.buses[0].chips, []);
+    assert_eq!(pcf.with(|chip| chip.history().to_vec()), [0xff], "no relay moved");
+}
+
+#[test]
 fn everything_a_pi_has_is_found() {
     let tree = pi();
     let inventory =

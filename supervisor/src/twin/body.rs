@@ -279,6 +279,7 @@ impl Twin {
         let text = match warning {
             Warning::ActionFailed { what, why } => format!("{what} failed: {why}"),
             Warning::StateNotSaved { why } => format!("the state file cannot be written: {why}"),
+            Warning::Switches { what, .. } => format!("power switch: {what}"),
             Warning::Sensor { what, .. } => format!("sensor: {what}"),
             Warning::BadLabel { container, label, .. } => {
                 format!("{container}: label {label} is not understood")

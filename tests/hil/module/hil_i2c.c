@@ -2,6 +2,9 @@
 // An I2C adapter with one chip of 16-bit registers, high byte first, as the INA2xx family has them (TI SBOS547B, 7.5):
 // the first byte of a write sets the register pointer, two more set the register; a read gives the register again and
 // again. Registers and faults are set from outside, under /sys/kernel/debug/hil_i2c.
+//
+// Beside it hang two port expanders: at 0x20 an MCP23017 (Microchip DS20001952, BANK = 0: 22 registers of a byte, the pointer
+// counts on and round), at 0x38 a PCF8574A (TI SCPS068: one byte, no register). Write 1 to `dip` and their power was away.
 #include <linux/debugfs.h>
 #include <linux/i2c.h>
 #include <linux/module.h>
@@ -15,6 +18,12 @@ static u8 fault;
 static u8 noise = 1;
 static u32 transfers;
 static struct dentry *folder;
+#define MCP_REGISTERS 22
+static u8 mcp[MCP_REGISTERS];
+static u8 mcp_pointer;
+static u8 pcf;
+// How often a PCF8574 or an MCP23017 was written to.
+static u32 expander_writes;
 
 static u16 result(u8 number)
 {
@@ -43,6 +52,60 @@ static int one(struct i2c_msg *message)
 	return 0;
 }
 
+static void power_on(void)
+{
+	memset(mcp, 0, sizeof(mcp));
+	mcp[0x00] = 0xff;
+	mcp[0x01] = 0xff;
+	mcp_pointer = 0;
+	pcf = 0xff;
+}
+
+// A port's pins: driven ones as their latch has it, the others pulled up.
+static u8 mcp_read(u8 number)
+{
+	u8 port = number & 1;
+
+	if ((number & ~1) != 0x12)
+		return mcp[number];
+	return (mcp[0x14 + port] & ~mcp[port]) | mcp[port];
+}
+
+static void mcp_one(struct i2c_msg *message)
+{
+	int at;
+
+	for (at = 0; at < message->len; at++) {
+		if (!(message->flags & I2C_M_RD) && at == 0) {
+			mcp_pointer = message->buf[0] % MCP_REGISTERS;
+			continue;
+		}
+		if (message->flags & I2C_M_RD)
+			message->buf[at] = mcp_read(mcp_pointer);
+		else
+			mcp[mcp_pointer] = message->buf[at];
+		mcp_pointer = (mcp_pointer + 1) % MCP_REGISTERS;
+	}
+	expander_writes += !(message->flags & I2C_M_RD) && message->len > 1;
+}
+
+static void pcf_one(struct i2c_msg *message)
+{
+	if (message->flags & I2C_M_RD) {
+		memset(message->buf, pcf, message->len);
+	} else if (message->len > 0) {
+		pcf = message->buf[message->len - 1];
+		expander_writes++;
+	}
+}
+
+static int dip_set(void *data, u64 value)
+{
+	power_on();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(dip, NULL, dip_set, "%llu\n");
+
 static int transfer(struct i2c_adapter *adapter, struct i2c_msg *messages, int count)
 {
 	int at;
@@ -51,6 +114,14 @@ static int transfer(struct i2c_adapter *adapter, struct i2c_msg *messages, int c
 	if (fault == 2)
 		return -ETIMEDOUT;
 	for (at = 0; at < count; at++) {
+		if (messages[at].addr == 0x20) {
+			mcp_one(&messages[at]);
+			continue;
+		}
+		if (messages[at].addr == 0x38) {
+			pcf_one(&messages[at]);
+			continue;
+		}
 		if (messages[at].addr != address || fault == 1)
 			return -EREMOTEIO;
 		one(&messages[at]);
@@ -79,6 +150,7 @@ static int __init hil_init(void)
 {
 	int number;
 
+	power_on();
 	registers[0x00] = 0x4127;
 	registers[0xfe] = 0x5449;
 	registers[0xff] = 0x2260;
@@ -91,6 +163,11 @@ static int __init hil_init(void)
 	}
 	debugfs_create_u8("fault", 0600, folder, &fault);
 	debugfs_create_u8("noise", 0600, folder, &noise);
+	debugfs_create_x8("mcp_iodira", 0400, folder, &mcp[0x00]);
+	debugfs_create_x8("mcp_olata", 0400, folder, &mcp[0x14]);
+	debugfs_create_x8("pcf", 0400, folder, &pcf);
+	debugfs_create_u32("expander_writes", 0400, folder, &expander_writes);
+	debugfs_create_file_unsafe("dip", 0200, folder, NULL, &dip);
 	debugfs_create_x8("address", 0600, folder, &address);
 	return i2c_add_numbered_adapter(&adapter);
 }

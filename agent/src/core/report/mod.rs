@@ -58,6 +58,11 @@ impl Reporter {
         self.links.iter().any(|link| link.up)
     }
 
+    /// Whether any supervisor but this one is linked.
+    pub fn is_linked_beside(&self, one: SupervisorId) -> bool {
+        self.links.iter().enumerate().any(|(place, link)| link.up && place != usize::from(one.0))
+    }
+
     /// A link stands. One that comes up after the good-byes hears them too: while the system shuts down, a supervisor
     /// that closed its link is reached anew, and must not take a parked node for one that came back and was lost.
     pub fn up(&mut self, supervisor: SupervisorId, version: u16, actions: &mut Vec<Action>) {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use protocol::message::{Goodbye, OrderRefusal, SupplyReport, SwitchOrder};
+use protocol::message::{Goodbye, OrderRefusal, SupplyReport};
 use protocol::report::{Basis, Energy};
 use protocol::{
-    Current, Fault, Generation, NodeName, OrderId, Reason, Seconds, Stage, Temperature, Term, Uptime, Voltage,
+    Current, Fault, Generation, OrderId, Reason, Seconds, Stage, Temperature, Term, Uptime, Voltage,
 };
 
 use super::world::{CONFIG, HEALTHY, World, band};
@@ -28,7 +28,7 @@ fn sensorless() -> World {
     World::new(&format!("{}{}", &CONFIG[..from], &CONFIG[to..]))
 }
 
-fn outcomes(world: &World) -> Vec<Result<Stage, OrderRefusal>> {
+pub(super) fn outcomes(world: &World) -> Vec<Result<Stage, OrderRefusal>> {
     let outcome = |message: Outgoing| match message {
         Outgoing::Outcome(outcome) => Some(outcome.result),
         _ => None,
@@ -334,32 +334,6 @@ fn the_clock_is_capped_from_throttle_on() {
         })
         .collect();
     assert_eq!(caps, [Some(FrequencyCap::Lowest), None]);
-}
-
-#[test]
-fn only_a_configured_switch_is_switched() {
-    let mut world = World::new(&format!("{CONFIG}[[switch]]\nnode = \"pi-2\"\ngpio = 17\n"));
-    world.link_up();
-    let order = |node: &str, generation| SwitchOrder {
-        id: OrderId { term: Term(1), generation: Generation(generation) },
-        node: node.parse().unwrap(),
-        on: true,
-    };
-    world.link(LinkEvent::Switch(order("pi-3", 1)));
-    world.link(LinkEvent::Switch(order("pi-2", 2)));
-    world.link(LinkEvent::Switch(order("pi-2", 1)));
-    let switched: Vec<NodeName> = world
-        .log
-        .iter()
-        .filter_map(|(_, action)| match action {
-            Action::Switch { node, on: true, .. } => Some(node.clone()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(switched, ["pi-2".parse().unwrap()]);
-    let newest = OrderId { term: Term(1), generation: Generation(2) };
-    let wanted = [Err(OrderRefusal::NoSuchSwitch), Ok(Stage::Normal), Err(OrderRefusal::Older { newest })];
-    assert_eq!(outcomes(&world), wanted);
 }
 
 #[test]
