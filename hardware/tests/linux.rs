@@ -20,6 +20,8 @@ mod power_supply;
 #[cfg(feature = "sim")]
 #[path = "linux/probe.rs"]
 mod probe;
+#[path = "linux/spare.rs"]
+mod spare;
 #[path = "linux/watchdog.rs"]
 mod watchdog;
 

@@ -249,7 +249,8 @@ fn first_boot(folder: &Path, more: &[&str]) -> std::process::Output {
 #[test]
 fn a_card_is_prepared_with_address_name_docker_and_agent() {
     let folder = tempfile::tempdir().unwrap();
-    let ended = first_boot(folder.path(), &["--join", "192.168.1.10:7464", "--token", "secret-token"]);
+    let more = ["--join", "192.168.1.10:7464", "--token", "secret-token", "--relays", "17=low,4=high"];
+    let ended = first_boot(folder.path(), &more);
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let read = |file: &str| fs::read_to_string(folder.path().join("boot").join(file)).unwrap();
     assert!(read("network-config").contains("addresses: [192.168.1.13/24]"));
@@ -264,6 +265,8 @@ fn a_card_is_prepared_with_address_name_docker_and_agent() {
     assert!(
         read("config.txt").starts_with("arm_64bit=1\n") && read("config.txt").contains("dtparam=i2c_arm=on")
     );
+    let relays = "# relays at rest: begin\n[all]\ngpio=17=op,dl\ngpio=4=op,dh\n# relays at rest: end\n";
+    assert!(read("config.txt").ends_with(relays), "{}", read("config.txt"));
 }
 
 #[test]
@@ -277,6 +280,9 @@ fn what_is_wrong_with_a_card_or_its_options_is_said_and_nothing_is_written() {
         (&["--join", "pi1:7464", "--token", "secret"], "pi1:7464"),
         (&["--master"], "heliostat_*_arm64.deb"),
         (&["--key", "/etc/hostname"], "SSH"),
+        (&["--relays", "17"], "17=low,27=high"),
+        (&["--relays", "28=low"], "0 to 27"),
+        (&["--relays", "17=low,17=high"], "GPIO 17 is there twice"),
         (&["--fast"], "--fast"),
     ] {
         let folder = tempfile::tempdir().unwrap();

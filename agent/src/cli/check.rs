@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::config::policy::{Enter, Leave};
-use crate::config::{Config, Output, Policy, PowerOffBy};
+use crate::config::{BoardPart, Config, Output, Policy, PowerOffBy};
 use crate::io::identity::Papers;
 use protocol::{Resistance, Seconds, Soc, Stage, Voltage};
 use serde_json::{Value, json};
@@ -168,10 +168,18 @@ fn rest(out: &mut String, config: &Config, papers: Option<&Papers>) -> std::fmt:
     let leds = &config.leds;
     let all = leds.stage.iter().chain(&leds.fault).chain(&leds.link).map(String::as_str);
     let all = all.collect::<Vec<_>>().join(", ");
-    writeln!(out, "LEDs      {}", if all.is_empty() { "none" } else { &all })?;
+    let night = leds.night.map(|night| format!(", dimmed {night}")).unwrap_or_default();
+    writeln!(out, "LEDs      {}{night}", if all.is_empty() { "none" } else { &all })?;
     for switch in &config.switches {
         let low = if switch.active_low { ", active low" } else { "" };
         writeln!(out, "switches  the power of {} by {}{low}", switch.node, switch.output)?;
+    }
+    for part in BoardPart::ALL {
+        match config.board.part(part).from_stage() {
+            None => {}
+            Some(Stage::Normal) => writeln!(out, "board     {part} off")?,
+            Some(stage) => writeln!(out, "board     {part} off from {stage} on")?,
+        }
     }
     if let Some(watchdog) = &config.watchdog {
         writeln!(out, "watchdog  {}", watchdog.device.display())?;
@@ -264,7 +272,8 @@ fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
             "name": papers.map(|papers| papers.name().to_string()),
             "until": papers.map(|papers| papers.until().to_string()),
         },
-        "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link },
+        "leds": { "stage": config.leds.stage, "fault": config.leds.fault, "link": config.leds.link,
+            "night": config.leds.night.map(|night| night.to_string()) },
         "switches": config.switches.iter().map(|switch| json!({
             "node": switch.node.to_string(),
             "gpio": match switch.output { Output::Gpio(gpio) => Some(gpio), Output::Expander { .. } => None },
@@ -272,6 +281,9 @@ fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
             "active_low": switch.active_low,
             "supervisor": switch.supervisor,
         })).collect::<Vec<_>>(),
+        "board": BoardPart::ALL.iter().filter_map(|part| {
+            Some((part.to_string(), json!(config.board.part(*part).from_stage()?.name())))
+        }).collect::<serde_json::Map<_, _>>(),
         "watchdog": config.watchdog.as_ref().map(|watchdog| &watchdog.device),
         "state": { "path": config.state.path, "interval_s": seconds(config.state.interval) },
         "power_off": config.halt.power_off == PowerOffBy::Systemd,

@@ -1,7 +1,7 @@
 //! `lamp-test`: every stage on the LEDs, so that a person learns the rhythms and sees that each LED works.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::core::action::Lamps;
@@ -10,7 +10,7 @@ use anyhow::bail;
 use hardware::linux::Root;
 use protocol::Stage;
 
-/// How long each is shown: two rounds of the longest rhythm.
+/// How long each is shown: two rounds of the kernel's longest rhythm, one of a GPIO line's.
 const SHOWN: Duration = Duration::from_secs(6);
 
 /// Shows them all.
@@ -35,12 +35,21 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
         if failed.is_some() {
             break;
         }
-        #[expect(clippy::disallowed_methods, reason = "a person looks at the LED meanwhile")]
-        sleep(SHOWN);
+        look(&mut lights);
     }
     lights.give_back();
     match failed {
         Some(error) => bail!("an LED does not follow: {error}; `heliostat-agent probe` lists what there is"),
         None => Ok(()),
+    }
+}
+
+/// Waits while a person looks, and keeps the rhythm of LEDs that the kernel does not blink.
+#[expect(clippy::disallowed_methods, reason = "a person looks at the LED meanwhile")]
+fn look(lights: &mut Leds) {
+    let until = Instant::now() + SHOWN;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        let next = lights.blink().map_or(left, |edge| edge.saturating_duration_since(Instant::now()));
+        sleep(next.min(left));
     }
 }

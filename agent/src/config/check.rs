@@ -10,7 +10,9 @@ use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
 use super::document::{Document, Section};
 use super::error::{Problem, What};
 use super::parse::Part;
-use super::{AgentCheck, Battery, Containers, Leds, Node, Sampling, StateFile, Supervisor, Watchdog};
+use super::{
+    AgentCheck, Battery, Containers, Leds, Node, Output, Sampling, StateFile, Supervisor, Switch, Watchdog,
+};
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
 const SHED_ORDER_MAX: u8 = 63;
@@ -100,13 +102,19 @@ pub(super) fn supervisors(document: &mut Document<'_>, supervisors: &[Part<'_, S
 }
 
 /// Checks `[leds]`.
-pub(super) fn leds(document: &mut Document<'_>, leds: Option<&Part<'_, Leds>>) {
+pub(super) fn leds(document: &mut Document<'_>, leds: Option<&Part<'_, Leds>>, switches: &[Switch]) {
     let Some(Part { section, value }) = leds else { return };
     let mut seen = Seen::default();
     let named = value.stage.iter().map(|led| ("stage", led));
     let named = named.chain(value.fault.iter().map(|led| ("fault", led)));
     for (key, led) in named.chain(value.link.iter().map(|led| ("link", led))) {
         file_name(document, section, key, led);
+        let switched = Leds::gpio(led).map(Output::Gpio);
+        if let Some(switch) = switches.iter().find(|switch| Some(&switch.output) == switched.as_ref()) {
+            let what =
+                format!("{} switches the power of {}: it cannot be an LED too", switch.output, switch.node);
+            complain(document, section, key, What::Value(what));
+        }
         seen.once(document, section, key, format!("the LED {led}"));
     }
 }

@@ -12,18 +12,22 @@ use hardware::battery::Chemistry;
 use protocol::{Charge, Cpus, NodeName, Power, Resistance, SupplyName, Temperature, Voltage};
 use serde::Deserialize;
 
+mod board;
 mod check;
 mod check_sensors;
 mod document;
 pub mod error;
 mod nearest;
+mod night;
 mod parse;
 pub mod policy;
 mod sensor;
 mod switch;
 pub(crate) mod text;
 
+pub use board::{Board, BoardPart, Off};
 pub use error::{ConfigError, Problem, What};
+pub use night::Night;
 pub use policy::Policy;
 pub use sensor::{
     ChannelSensor, ChargerSensor, ConverterSensor, GaugeSensor, HwmonSensor, IioSensor, ModbusSensor,
@@ -54,6 +58,8 @@ pub struct Config {
     pub leds: Leds,
     /// What is kept on disk.
     pub state: StateFile,
+    /// What of the board it does without.
+    pub board: Board,
     /// What `Halt` ends with.
     pub halt: HaltAction,
     /// Power switches of other nodes.
@@ -219,6 +225,15 @@ pub struct Leds {
     pub fault: Option<String>,
     /// Lights while a supervisor is linked.
     pub link: Option<String>,
+    /// When a dark garden does not need bright lights, by the clock on the wall.
+    pub night: Option<Night>,
+}
+
+impl Leds {
+    /// The GPIO line that a name like `gpio24` means where the kernel has no LED of that name.
+    pub fn gpio(name: &str) -> Option<u8> {
+        name.strip_prefix("gpio")?.parse().ok()
+    }
 }
 
 /// What is kept on disk: `[state]`.

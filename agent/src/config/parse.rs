@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Section, unknown};
 use super::error::{ConfigError, Problem, What};
 use super::policy::{Policy, PolicyFile};
-use super::{Battery, Config, ReplaySensor, Sampling, Sensor, check, check_sensors, switch};
+use super::{Battery, Config, ReplaySensor, Sampling, Sensor, board, check, check_sensors, switch};
 
 /// The sections that a file may have.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "node",
     "battery",
     "sensor",
@@ -24,6 +24,7 @@ const SECTIONS: [&str; 14] = [
     "halt",
     "switch",
     "watchdog",
+    "board",
     "enrolment",
 ];
 
@@ -72,6 +73,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     let state = optional(document, "state");
     let halt = optional(document, "halt");
     let watchdog = optional(document, "watchdog");
+    let board = optional(document, "board");
     let enrolment = optional(document, "enrolment");
     let sensors = sensors(document, file);
     let supervisors = list(document, "supervisor");
@@ -87,10 +89,11 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     check::containers(document, containers.as_ref());
     let unprotected = check::supervisors(document, &supervisors);
     check::agent_check(document, agent_check.as_ref());
-    check::leds(document, leds.as_ref());
     check::state(document, state.as_ref());
     check::watchdog(document, watchdog.as_ref());
+    board::board(document, board.as_ref(), &sensors);
     let switches = switch::switches(document, switches, node.as_ref(), &supervisors);
+    check::leds(document, leds.as_ref(), &switches);
 
     Some(Config {
         node: node?.value,
@@ -104,6 +107,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
         leds: value_or_default(leds),
         state: value_or_default(state),
         halt: value_or_default(halt),
+        board: value_or_default(board),
         switches,
         watchdog: watchdog.map(|part| part.value),
         enrolment: value_or_default(enrolment),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{ContainerId, CpuSettings, SupervisorId};
 use super::state::State;
+use crate::config::BoardPart;
 
 /// A number by which an action's outcome finds back to it; unique while the agent runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,15 @@ pub enum Action {
         id: ActionId,
         /// What to show.
         lamps: Lamps,
+    },
+    /// Switch a part of the board off, or give it back as it was.
+    SwitchPart {
+        /// For the outcome.
+        id: ActionId,
+        /// Which part.
+        part: BoardPart,
+        /// Off, or as it was.
+        off: bool,
     },
     /// Send a message on a link that is up; lost if the link breaks meanwhile (the core then sends a full report).
     Send {

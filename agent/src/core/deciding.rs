@@ -106,6 +106,7 @@ impl Agent {
         };
         self.shed.drive(now, &terms, &mut self.ids, actions);
         self.governor.drive(now, self.clock_stage(), &mut self.ids, actions);
+        self.spare.drive(now, self.course.stage(), &mut self.ids, actions);
         let lamps = self.lamps(age);
         self.lamp.drive(now, lamps, &mut self.ids, actions);
         self.keep(now, actions);
@@ -148,6 +149,11 @@ impl Agent {
         self.parking.asked(id);
     }
 
+    /// By the clock on the wall; a clock that is not to be trusted knows no night.
+    fn is_night(&self) -> bool {
+        self.night.zip(self.host.minute_of_day).is_some_and(|(night, minute)| night.has(minute))
+    }
+
     fn lamps(&self, age: Duration) -> Lamps {
         let stage = self.course.stage();
         Lamps {
@@ -161,7 +167,7 @@ impl Agent {
                 || self.switching.is_troubled()
                 || self.advice.is_given()
                 || self.host.rail_low == Some(true),
-            dim: stage >= Stage::Shed,
+            dim: stage >= Stage::Shed || self.is_night(),
         }
     }
 

@@ -75,6 +75,8 @@ pub struct HostSample {
     pub temperature: Option<Temperature>,
     /// The firmware's under-voltage flag: the 5 V rail was under 4.63 V within the last 2 s.
     pub rail_low: Option<bool>,
+    /// The time of day where the node is, in minutes since midnight; `None` while the clock is not to be trusted.
+    pub minute_of_day: Option<u16>,
     /// The cap on the processor's clock that is in force, while it is below the board's own maximum.
     pub frequency_cap: Option<Frequency>,
 }

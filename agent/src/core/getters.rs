@@ -34,6 +34,7 @@ impl Agent {
             self.shed.next_wake(),
             self.governor.next_wake(),
             self.lamp.next_wake(),
+            self.spare.next_wake(),
             self.parking.deadline(),
             self.reporter.next_wake(&present),
             self.keeper.next_wake(now, self.mark()),

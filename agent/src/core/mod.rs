@@ -3,7 +3,7 @@
 //! A reading's way: [`reading::Reading`] -> [`filter`] (believable?) -> [`energy`] (how much is left?), lowered by a second
 //! [`opinion`] where a sensor has one -> [`policy`]
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
-//! [`governor`] (the clock), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
+//! [`governor`] (the clock), [`spare`] (what the board does without), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
 //! Other nodes' power goes through [`switching`].
 //! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
 //! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
@@ -37,6 +37,7 @@ pub mod relay;
 pub mod release;
 pub mod report;
 pub mod shed;
+pub mod spare;
 pub mod standing;
 pub mod state;
 pub mod switching;
@@ -50,7 +51,7 @@ use protocol::message::OrderOutcome;
 use protocol::report::Energy;
 use protocol::{BootId, Fault, NodeName, OrderId, Reason, Soc, SupplyName, Temperature, Term, Uptime};
 
-use crate::config::{Config, Policy, PowerOffBy};
+use crate::config::{Config, Night, Policy, PowerOffBy};
 use action::{Action, ActionId, Ids};
 use advice::Advice;
 use course::Course;
@@ -68,6 +69,7 @@ use policy::{Ladder, Resumed};
 use relay::Relay;
 use report::Reporter;
 use shed::Shed;
+use spare::Spare;
 use standing::Standings;
 use state::State;
 use switching::Switching;
@@ -129,6 +131,8 @@ pub struct Agent {
     shed: Shed,
     governor: Governor,
     lamp: Lamp,
+    spare: Spare,
+    night: Option<Night>,
     parking: Parking,
     reporter: Reporter,
     keeper: Keeper,
@@ -203,6 +207,8 @@ impl Agent {
             shed: Shed::new(&config.containers, stage, state.ledger),
             governor: Governor::new(state.clock_capped),
             lamp: Lamp::default(),
+            spare: Spare::new(&config.board),
+            night: config.leds.night,
             parking: Parking::new(config.policy.halt_budget),
             reporter: Reporter::new(config.supervisors.len()),
             keeper: Keeper::new(config.state.interval, saved),

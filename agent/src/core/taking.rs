@@ -141,6 +141,7 @@ impl Agent {
         let _known = self.shed.outcome(now, action, result, actions)
             || self.keeper.outcome(now, action, result, actions)
             || self.governor.outcome(now, action, result, actions)
+            || self.spare.outcome(now, action, result, actions)
             || self.lamp.outcome(now, action, result);
     }
 

@@ -23,8 +23,7 @@ impl Moment {
     pub fn now(root: &Path) -> Self {
         let boot = fs::read_to_string(root.join("proc/sys/kernel/random/boot_id"));
         let since_boot = fs::read_to_string(root.join("proc/uptime"));
-        let trusted =
-            ["run/systemd/timesync/synchronized", "dev/rtc0"].iter().any(|path| root.join(path).exists());
+        let trusted = is_clock_trusted(root);
         Self {
             boot: boot.ok().and_then(|text| parse_boot(&text)).unwrap_or_default(),
             since_boot: since_boot.ok().and_then(|text| parse_uptime(&text)).unwrap_or_default(),
@@ -39,6 +38,17 @@ impl Moment {
         }
         self.wall?.checked_sub(earlier.wall?)
     }
+}
+
+/// Whether the network has set the clock, or a battery has kept it.
+fn is_clock_trusted(root: &Path) -> bool {
+    ["run/systemd/timesync/synchronized", "dev/rtc0"].iter().any(|path| root.join(path).exists())
+}
+
+/// The time of day by the clock on this node's wall, in minutes since midnight; `None` while it is not to be trusted.
+pub fn minute_of_day(root: &Path) -> Option<u16> {
+    let now = is_clock_trusted(root).then(jiff::Zoned::now)?;
+    u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).ok()
 }
 
 /// Reads a UUID's 32 digits.

@@ -1,6 +1,7 @@
 //! Carries out the core's actions, each within a bound; or, in a dry run, says what it would do and touches nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use hardware::linux::Root;
 use protocol::Reason;
@@ -16,6 +17,7 @@ use super::links::Links;
 use super::power_off::PowerOff;
 use super::recorder::{self, Writer};
 use super::save::Saver;
+use super::spare::Spare;
 use super::switches::Switches;
 use super::systemd::Systemd;
 use crate::config::Config;
@@ -34,6 +36,7 @@ pub struct Hands {
     engine: Engine,
     cpufreq: Cpufreq,
     leds: Leds,
+    spare: Spare,
     links: Links,
     switches: Switches,
     power_off: PowerOff,
@@ -66,6 +69,7 @@ impl Hands {
             links,
             cpufreq: Cpufreq::new(root),
             leds: Leds::new(root, &config.leds),
+            spare: Spare::new(root),
             switches: Switches::new(root, &config.switches),
             power_off: PowerOff::new(config.halt.power_off),
             names: BTreeMap::new(),
@@ -140,6 +144,11 @@ impl Hands {
                 let result = self.unless_dry(|| format!("{lamps:?}"), |hands| hands.leds.show(lamps));
                 self.now(id, result, ended);
             }
+            Action::SwitchPart { id, part, off } => {
+                let words = || format!("{part}: {}", if off { "off" } else { "as it was" });
+                let result = self.unless_dry(words, |hands| hands.spare.set(part, off));
+                self.now(id, result, ended);
+            }
             Action::Switch { id, node, on } => {
                 let word = if on { "on" } else { "off" };
                 info!(dry_run = self.dry_run(), "power of {node}: {word}");
@@ -164,6 +173,11 @@ impl Hands {
             Action::Warn(warning) => warn!("{warning}"),
             Action::Stop => self.stopped = true,
         }
+    }
+
+    /// Keeps the rhythm of LEDs that the kernel does not blink; when that is next to be done.
+    pub fn blink(&mut self) -> Option<Instant> {
+        self.leds.blink()
     }
 
     /// Sees after the power switches: whether all stand as they were left. A dry run touches none.

@@ -6,6 +6,7 @@ use hardware::linux::{FileError, Root, hwmon};
 use protocol::Frequency;
 use tracing::warn;
 
+use super::boot;
 use crate::core::event::HostSample;
 
 /// Looks at the board.
@@ -31,6 +32,7 @@ impl Host {
         let rail_low = hwmon::rail_low(&self.root);
         let cap = self.frequency_cap();
         HostSample {
+            minute_of_day: boot::minute_of_day(&self.root.path("/")),
             frequency_cap: self.known(cap),
             cpu_permille: self.known(cpu),
             temperature: self.known(temperature),

@@ -6,14 +6,17 @@
 //! | Throttle, Shed, Drain, Halt | one, two, three, four short flashes, then dark for a second |
 //! | no fresh reading | a long flash after the short ones |
 //!
-//! The kernel keeps the rhythm, also while this program hangs.
+//! The kernel keeps the rhythm, also while this program hangs. Where it has no LED of a name like `gpio24`, that GPIO line is
+//! one, and the loop keeps its rhythm ([`super::blink`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hardware::linux::Root;
+use hardware::linux::gpio::Relay;
 use hardware::linux::leds::{Beat, Led, Rhythm};
 use protocol::Stage;
 
+use super::blink::Blinker;
 use super::refusal;
 use crate::config;
 use crate::core::action::Lamps;
@@ -33,12 +36,13 @@ pub struct Leds {
     names: config::Leds,
     /// Those that were taken, to be given back.
     taken: Vec<(String, Led)>,
+    lines: Blinker,
 }
 
 impl Leds {
     /// The LEDs of a config; none is touched yet.
     pub fn new(root: &Root, names: &config::Leds) -> Self {
-        Self { root: root.clone(), names: names.clone(), taken: Vec::new() }
+        Self { root: root.clone(), names: names.clone(), taken: Vec::new(), lines: Blinker::default() }
     }
 
     /// Shows what the lamps say on every LED.
@@ -59,16 +63,36 @@ impl Leds {
     }
 
     fn show_one(&mut self, name: &str, rhythm: &Rhythm) -> Result<(), ActionError> {
-        if !self.taken.iter().any(|(taken, _)| taken == name) {
-            let led = Led::open(&self.root, name).map_err(|error| refusal(&error))?;
-            self.taken.push((name.to_owned(), led));
+        let line = config::Leds::gpio(name);
+        let is_line = line.is_some_and(|line| self.lines.has(line));
+        if !is_line && !self.taken.iter().any(|(taken, _)| taken == name) {
+            match (Led::open(&self.root, name), line) {
+                (Ok(led), _) => self.taken.push((name.to_owned(), led)),
+                (Err(error), Some(line)) if error.is_missing() => {
+                    let light =
+                        Relay::open(line, false).map_err(|error| ActionError::Refused(error.to_string()))?;
+                    self.lines.take(line, light);
+                }
+                (Err(error), _) => return Err(refusal(&error)),
+            }
+        }
+        if let Some(line) = line.filter(|line| self.lines.has(*line)) {
+            let shown = self.lines.show(line, rhythm, Instant::now());
+            return shown.map_err(|error| ActionError::Refused(error.to_string()));
         }
         let led = self.taken.iter().find(|(taken, _)| taken == name).map(|(_, led)| led);
         led.map_or(Ok(()), |led| led.show(rhythm).map(drop)).map_err(|error| refusal(&error))
     }
 
+    /// Keeps the rhythm of LEDs that the kernel does not blink; when that is next to be done. `None` while there are none, or
+    /// all are steady.
+    pub fn blink(&mut self) -> Option<Instant> {
+        self.lines.blink(Instant::now())
+    }
+
     /// Gives every LED back to what drove it before.
     pub fn give_back(&mut self) {
+        self.lines.end();
         for (name, led) in self.taken.drain(..) {
             if let Err(error) = led.give_back() {
                 tracing::debug!(led = name, "{error}");
@@ -111,6 +135,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::io::blink::edges;
 
     const LAMPS: Lamps = Lamps { stage: Stage::Shed, stale: false, linked: true, fault: false, dim: false };
 
@@ -146,6 +171,23 @@ mod tests {
     }
 
     #[test]
+    fn a_line_shows_the_stages_as_different_rhythms_and_wakes_the_processor_seldom() {
+        let mut seen = Vec::new();
+        for stage in Stage::ALL {
+            for stale in [false, true] {
+                let edges = edges(&rhythm(Lamps { stage, stale, ..LAMPS }));
+                let round: Duration = edges.iter().map(|(_, length)| *length).sum();
+                let wakes = if edges.len() < 2 { 0.0 } else { edges.len() as f64 / round.as_secs_f64() };
+                println!("{stage}, stale {stale}: {wakes:.2} wake-ups a second");
+                assert!(wakes < 2.0, "{stage} stale {stale}: {wakes}");
+                assert_eq!(wakes == 0.0, stage == Stage::Normal && !stale, "calm costs nothing");
+                assert!(!seen.contains(&edges), "{stage} stale {stale}");
+                seen.push(edges);
+            }
+        }
+    }
+
+    #[test]
     fn a_missing_led_is_told_and_the_others_shine_and_are_given_back() {
         let tree = tempfile::tempdir().unwrap();
         led(tree.path(), "ACT");
@@ -154,6 +196,7 @@ mod tests {
             stage: vec!["absent".to_owned(), "ACT".to_owned()],
             fault: None,
             link: Some("link".to_owned()),
+            ..config::Leds::default()
         };
         let mut leds = Leds::new(&Root::at(tree.path()), &names);
         assert_eq!(leds.show(LAMPS), Err(ActionError::NotFound));

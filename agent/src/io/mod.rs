@@ -3,7 +3,7 @@
 //! [`run`] is the one loop: it turns the world into events, hands them to the core, and has [`hands`] carry out the
 //! actions. Each adapter is one file: [`clock`], [`sensors`], [`host`], [`docker`], [`links`],
 //! [`identity`], [`state_file`], [`leds`],
-//! [`cpufreq`], [`switches`], [`power_off`], [`systemd`], [`watchdog`].
+//! [`cpufreq`], [`spare`], [`switches`], [`power_off`], [`systemd`], [`watchdog`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
 
 pub mod agent_check;
 pub mod alarm;
+mod blink;
 pub mod boot;
 pub mod clock;
 pub mod config_file;
@@ -31,6 +32,7 @@ pub mod release;
 pub mod run;
 pub mod save;
 pub mod sensors;
+pub mod spare;
 pub mod state_file;
 pub mod switches;
 pub mod systemd;

@@ -1,4 +1,4 @@
-//! Carries out [`crate::core::release`]: the clock, then the containers, then the state file, within a bound.
+//! Carries out [`crate::core::release`]: the clock and what the board was doing without, then the containers, then the state file, within a bound.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::cpufreq::Cpufreq;
 use super::docker::list::{self, CpuCache};
 use super::docker::{Engine, change};
+use super::spare::Spare;
 use super::state_file::{self, Found, InUse, StateFile};
 use crate::config::Config;
 use crate::core::action::Action;
@@ -50,6 +51,9 @@ pub enum ReleaseError {
     /// The clock's cap stays.
     #[error("the processor's clock stays capped: {0}")]
     Clock(ActionError),
+    /// A part of the board stays off.
+    #[error("a part of the board stays off: {0}")]
+    Board(ActionError),
     /// The kernel refuses what every process has.
     #[error("cannot begin: {0}")]
     Kernel(std::io::Error),
@@ -65,9 +69,10 @@ pub enum ReleaseError {
 pub fn run(config: &Config) -> Result<usize, ReleaseError> {
     // A state file that was never written leaves no folder behind either.
     let path = &config.state.path;
-    let clock = Cpufreq::new(&Root::default()).set(None);
+    let (clock, board) = (Cpufreq::new(&Root::default()).set(None), Spare::new(&Root::default()).give_back());
+    let given_back = || clock.map_err(ReleaseError::Clock).and(board.map_err(ReleaseError::Board));
     if matches!(state_file::peek(path, Path::new("/")), Found::Nothing) {
-        return clock.map(|()| 0).map_err(ReleaseError::Clock);
+        return given_back().map(|()| 0);
     }
     let file = StateFile::take(path, Path::new("/"))?;
     let state = match state_file::peek(path, Path::new("/")) {
@@ -86,7 +91,7 @@ pub fn run(config: &Config) -> Result<usize, ReleaseError> {
         let containers = after.ledger.keys().map(ToString::to_string).collect();
         return Err(ReleaseError::Left { why, containers });
     }
-    clock.map(|()| count).map_err(ReleaseError::Clock)
+    given_back().map(|()| count)
 }
 
 /// Gives back what it can within the bound; the words say what stood in the way, if something did.

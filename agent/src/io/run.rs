@@ -94,7 +94,8 @@ pub fn run(config: &Config, dry_run: bool) -> Result<(), RunError> {
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(1))
         .build()?;
-    let result = runtime.block_on(async { Loop::begin(config, dry_run)?.turn().await });
+    // Boxed: the loop holds everything that it uses.
+    let result = runtime.block_on(async { Box::pin(Loop::begin(config, dry_run)?.turn()).await });
     // A write that hangs in the kernel must not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -373,7 +374,7 @@ impl Loop {
         if let Some(tick) = self.tick_at() {
             due = due.min(on_the_grid(self.clock.until(tick)));
         }
-        for alive in self.systemd.keep_alive().into_iter().chain(watchdog) {
+        for alive in self.systemd.keep_alive().into_iter().chain(watchdog).chain(self.hands.blink()) {
             due = due.min(on_the_grid(alive.saturating_duration_since(Instant::now())));
         }
         if let Some(since) = self.terminating {

@@ -23,6 +23,7 @@ pub mod leds;
 pub mod power_supply;
 pub mod probe;
 pub mod serial;
+pub mod spare;
 pub mod watchdog;
 
 pub use file::{FileError, Root};

@@ -94,6 +94,7 @@ impl Twin {
         let Some(node) = self.living(life) else { return };
         let used = node.docker.load(seconds, node.cores(), node.speed(), true).cpus / node.cores();
         let host = HostSample {
+            minute_of_day: None,
             cpu_permille: Some((used * 1000.0) as u16),
             // A Pi 3B in a closed case: about 45 degrees idle, 70 with all cores busy.
             temperature: Some(Temperature::from_celsius(45.0 + 25.0 * used)),
@@ -133,7 +134,9 @@ impl Twin {
             Action::SetFrequencyCap { id, cap } => {
                 self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Clock(cap));
             }
-            Action::ShowLamps { id, .. } => self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Lamp),
+            Action::ShowLamps { id, .. } | Action::SwitchPart { id, .. } => {
+                self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Lamp)
+            }
             Action::Send { message, .. } => self.send_up(life, &message),
             Action::CloseLink { .. } => self.close_by_agent(life),
             Action::Switch { id, node, on } => {

@@ -208,6 +208,7 @@ impl Replay {
                     | Action::SetFrequencyCap { id, .. }
                     | Action::ShowLamps { id, .. }
                     | Action::Switch { id, .. }
+                    | Action::SwitchPart { id, .. }
                     | Action::PowerOff { id, .. } => id,
                     _ => continue,
                 };

@@ -337,6 +337,24 @@ fn the_clock_is_capped_from_throttle_on() {
 }
 
 #[test]
+fn lamps_are_dimmed_at_night_by_a_clock_that_is_to_be_trusted() {
+    let mut world = World::new(&format!("{CONFIG}[leds]\nnight = \"21:00 to 06:00\"\n"));
+    let mut dim = |minute_of_day| {
+        world.event(Event::Host(HostSample { minute_of_day, ..HostSample::default() }));
+        world.live(SECOND, SECOND, HEALTHY);
+        let lamps = world.log.iter().rev().find_map(|(_, action)| match action {
+            Action::ShowLamps { lamps, .. } => Some(lamps.dim),
+            _ => None,
+        });
+        lamps.unwrap()
+    };
+    assert_eq!(
+        [Some(12 * 60), Some(22 * 60), Some(6 * 60), Some(0), None].map(&mut dim),
+        [false, true, false, true, false]
+    );
+}
+
+#[test]
 fn a_sagging_rail_throttles_this_node() {
     let mut world = World::new(CONFIG);
     world.live(mins(1), SECOND, HEALTHY);

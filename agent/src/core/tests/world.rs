@@ -116,7 +116,10 @@ impl World {
                 }
                 events.push_back(Event::Outcome { action: id, result });
             }
-            Action::SetFrequencyCap { id, .. } | Action::ShowLamps { id, .. } | Action::Switch { id, .. } => {
+            Action::SetFrequencyCap { id, .. }
+            | Action::ShowLamps { id, .. }
+            | Action::SwitchPart { id, .. }
+            | Action::Switch { id, .. } => {
                 events.push_back(Event::Outcome { action: id, result: Ok(()) });
             }
             Action::PowerOff { .. } => self.powered_off += 1,
