@@ -54,7 +54,7 @@ fn every_agent_config_that_is_printed_or_shipped_is_accepted() {
 fn every_part_of_a_config_that_is_printed_is_accepted() {
     let mut tried = 0;
     for (file, text) in documents() {
-        let parts = ["[[switch]]", "[watchdog]", "[leds]"];
+        let parts = ["[[switch]]", "[watchdog]", "[leds]", "[board]"];
         let is_part = |block: &&str| parts.iter().any(|part| block.starts_with(part));
         for block in blocks(&text, "toml").into_iter().filter(is_part) {
             let whole = format!(
@@ -67,7 +67,7 @@ fn every_part_of_a_config_that_is_printed_is_accepted() {
             tried += 1;
         }
     }
-    assert!(tried >= 3, "only {tried} were found");
+    assert!(tried >= 4, "only {tried} were found");
 }
 
 #[test]

@@ -33,7 +33,7 @@ const SOC_OFF: f64 = 0.01;
 const CONFIG: &str = "[node]\nname = \"pi\"\nsupply = \"shed\"\n[battery]\nchemistry = \"agm\"\ncapacity = \"70 Ah\"\n\
     [[sensor]]\nkind = \"ina226\"\nbus = \"/dev/i2c-7\"\naddress = 0x40\nshunt = \"2 mOhm\"\ncurrent_max = \"40 A\"\n\
     [policy]\nstale_hold = \"2 s\"\nstale_climb = \"4 s\"\ncollapse_hold = \"2 s\"\n\
-    [containers]\nsocket = \"/run/docker.sock\"\n[leds]\nstage = [\"ACT\"]\n\
+    [containers]\nsocket = \"/run/docker.sock\"\n[leds]\nstage = [\"ACT\"]\nfault = \"gpio24\"\n\
     [[switch]]\nnode = \"pi2\"\ngpio = 17\n\
     [[switch]]\nnode = \"pi3\"\nexpander = \"mcp23017\"\nbus = \"/dev/i2c-7\"\naddress = 0x20\nline = 3\n\
     [[switch]]\nnode = \"pi4\"\nexpander = \"pcf8574a\"\nbus = \"/dev/i2c-7\"\naddress = 0x38\nline = 0\nactive_low = true\n[halt]\npower_off = \"systemd\"\n";
@@ -158,6 +158,7 @@ fn it_reads_the_battery_and_shows_the_stage(pi: &mut Pi, parts: &Parts) {
     pi.until("the battery in the recorder", TAPE, PATIENCE, |said| said.contains("12.80 V"));
     // Steady light: the stage is Normal. The LED's line is GPIO 47.
     assert!(pi.gpio(47), "the lamp is on");
+    assert!(!pi.gpio(24), "and the fault's, which the kernel does not know of, is not");
     let pid = pi.sh("cat /run/agent.pid");
     let figures = format!(
         "grep VmRSS /proc/{pid}/status | tr -dc 0-9; echo; cat /proc/{pid}/task/*/status | grep ^voluntary | \
@@ -303,6 +304,7 @@ fn a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(pi: &mut Pi) {
     let log = pi.until("Drain", "cat /run/agent.log", PATIENCE, |log| log.contains("stage shed -> drain"));
     assert!(log.contains("stage normal -> throttle") && log.contains("stage throttle -> shed"), "{log}");
     assert!(pi.sh("cat /sys/class/leds/ACT/trigger").contains("[pattern]"));
+    assert!(pi.gpio(24), "the fault's lamp, on a line");
     let levels: Vec<bool> = (0..60)
         .map(|_| {
             std::thread::sleep(Duration::from_millis(35));

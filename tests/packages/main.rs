@@ -193,6 +193,8 @@ fn the_arm64_package_runs_on_an_emulated_processor() {
     output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&root));
     let fields = output(Command::new("dpkg-deb").arg("-f").arg(&deb));
     assert!(fields.contains("Architecture: arm64"), "{fields}");
+    let watchdog = root.join("usr/lib/systemd/system.conf.d/50-heliostat-watchdog.conf");
+    assert!(fs::read_to_string(watchdog).unwrap().ends_with("[Manager]\nRuntimeWatchdogSec=15s\n"));
     let run = |args: &[&str]| {
         let mut command = Command::new("qemu-aarch64-static");
         command.args(["-L", "/usr/aarch64-linux-gnu"]).arg(root.join("usr/bin/heliostat-agent")).args(args);

@@ -29,7 +29,8 @@ impl Night {
         let (from, to) = text.split_once(" to ")?;
         let time = |text: &str| -> Option<u16> {
             let (hours, minutes) = text.trim().split_once(':')?;
-            let whole = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2);
+            let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let whole = |text: &str| text.parse::<u16>().ok().filter(|_| digits(text));
             let (hours, minutes) = (whole(hours)?, whole(minutes)?);
             (minutes < 60 && hours * 60 + minutes < DAY).then_some(hours * 60 + minutes)
         };
