@@ -94,7 +94,7 @@ static void pcf_one(struct i2c_msg *message)
 	if (message->flags & I2C_M_RD) {
 		memset(message->buf, pcf, message->len);
 	} else if (message->len > 0) {
-		pcf = message->buf[message->len - 1];
+		pcf = message->buf[0];
 		expander_writes++;
 	}
 }

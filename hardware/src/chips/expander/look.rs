@@ -2,8 +2,8 @@
 //!
 //! To a PCF8574 every byte written is an output, a register pointer too: a look that began like those of
 //! [`super::super::detect`] would throw relays. So a look only reads, and goes by how the answer goes on: an MCP23017 gives
-//! its registers one after the other and begins anew after the last (DS20001952 3.2.1), a PCF8574 its one byte again and
-//! again (SCPS068 8.3.2).
+//! its registers one after the other and begins anew after the last (DS20001952 3.2.2.3), a PCF8574 its one byte again and
+//! again (SCPS068, figure "Read mode").
 //!
 //! What cannot be told apart: an MCP23017 from an MCP23018, whose outputs can only pull low; a PCF8574 from a TCA9534, a
 //! PCA9554 or a display, which give one byte too; and an MCP23017 whose registers all hold the same, as one that drives all

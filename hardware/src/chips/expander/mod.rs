@@ -47,7 +47,8 @@ impl Kind {
         }
     }
 
-    /// What its three address pins can make (DS20001952 figure 3-3; SCPS068 table 1 for the PCF8574, SCPS069 for the PCF8574A).
+    /// What its three address pins can make (DS20001952 3.3.1; "Interface Definition" in SCPS068 for the PCF8574, in
+    /// SCPS069 for the PCF8574A).
     pub const fn addresses(self) -> RangeInclusive<u8> {
         match self {
             Self::Mcp23017 | Self::Pcf8574 => 0x20..=0x27,

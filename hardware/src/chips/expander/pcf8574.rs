@@ -1,8 +1,8 @@
 //! The PCF8574 and PCF8574A: eight lines and not one register.
 //!
-//! Cited by section of TI SCPS068. A byte written is what the lines do, a byte read is what the pins show (8.3.2, figures 12
-//! and 13). Low is a strong output; high is a current source of 100 uA, which is also how a line is an input, and how all
-//! are after power-on (8.1). So a relay board that switches on a low level suits it, and a line that is high but
+//! Cited by heading of TI SCPS068 (revision G). A byte written is what the lines do, a byte read is what the pins show ("I2C
+//! Interface"). Low is a strong output; high is a current source of 100 uA, which is also how a line is an input, and how all
+//! are after power-on ("Description"). So a relay board that switches on a low level suits it, and a line that is high but
 //! pulled down reads low: a level and a short look alike.
 
 use embedded_hal::i2c::I2c;
@@ -11,7 +11,7 @@ use super::super::error::SettingsError;
 use super::super::port::Port;
 use super::{ExpanderError, Kind, Lines};
 
-/// So many bytes are read for one: each is sampled anew (8.3.2), and all must agree.
+/// So many bytes are read for one: each is sampled anew (figure "Read mode"), and all must agree.
 const SAMPLES: usize = 4;
 
 /// A PCF8574 or PCF8574A on a bus.

@@ -59,7 +59,8 @@ impl SimPcf8574 {
 
 impl SimChip for SimPcf8574 {
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        // What follows the first byte is ignored ("I2C Interface").
+        if let Some(&byte) = bytes.first() {
             self.latch = byte;
             self.note();
         }
@@ -92,7 +93,8 @@ mod tests {
             bytes
         };
         assert_eq!(read(&mut chip), [0xff; 2]);
-        chip.write(&[0x0f, 0xfe]);
+        chip.write(&[0x0f]);
+        chip.write(&[0xfe, 0x00]);
         assert_eq!(read(&mut chip), [0xfe; 2]);
         chip.pull_low(0x80);
         assert_eq!(read(&mut chip), [0x7e; 2]);
