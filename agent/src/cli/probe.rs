@@ -260,7 +260,7 @@ fn board(out: &mut String, inventory: &Inventory) -> std::fmt::Result {
         .map(|chip| format!("{} ({})", chip.path.display(), chip.label.as_deref().unwrap_or("no label")))
         .collect();
     if chips.is_empty() {
-        writeln!(out, "# no GPIO chip: no [[switch]] can work here")
+        writeln!(out, "# no GPIO chip: no [[switch]] with `gpio` can work here")
     } else {
         writeln!(out, "# GPIO: {}", chips.join(", "))
     }

@@ -135,7 +135,7 @@ impl Twin {
                 self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Clock(cap));
             }
             Action::ShowLamps { id, .. } | Action::SwitchPart { id, .. } => {
-                self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Lamp)
+                self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Lamp);
             }
             Action::Send { message, .. } => self.send_up(life, &message),
             Action::CloseLink { .. } => self.close_by_agent(life),
