@@ -45,7 +45,9 @@ fn order(order: &OrderView) -> String {
 
 fn supply_words(node: &NodeView, supply: Option<&SupplyView>) -> String {
     let Some(supply) = supply else { return format!("{}: nothing is known", node.supply) };
-    let state = supply.energy.as_ref().map_or_else(|| "never measured".to_owned(), energy);
+    let Some(state) = supply.energy.as_ref().map(energy) else {
+        return format!("{}: never measured; not known well enough to spend more", supply.name);
+    };
     let plan = supply.plan.as_ref().map_or_else(String::new, |plan| {
         let (sun, within, load) = (plan.sun, plan.within, plan.load);
         format!("; the sun brings about {sun:.0} within {within}, everything takes {load:.0}")

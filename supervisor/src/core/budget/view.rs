@@ -83,6 +83,17 @@ pub struct ForecastView {
     pub course: Vec<HourView>,
 }
 
+impl ForecastView {
+    /// A battery takes ever less as it fills: from here on it is as good as full.
+    const FULL: f64 = 0.97;
+
+    /// Until the plan expects the battery to be full, by its lower bound and under a middling sky; `None` where it does
+    /// not within its day, or there is no plan.
+    pub fn full_in(&self) -> Option<Seconds> {
+        self.course.iter().find(|hour| hour.soc.fraction() >= Self::FULL).map(|hour| hour.begins_in)
+    }
+}
+
 /// The panel's energy until some time from now.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SunView {

@@ -17,6 +17,8 @@ pub(super) const EVENTS_MAX: usize = 300;
 const POINT_MS: i64 = 5 * 60 * 1000;
 /// The curve goes back so many points: a day.
 const POINTS_MAX: usize = 288;
+/// The pace of a battery is taken over this time.
+const PACE_MS: i64 = 30 * 60 * 1000;
 /// What was told is called old after this: it comes every second, for a serial line every five.
 const FRESH: Duration = Duration::from_secs(12);
 
@@ -57,6 +59,17 @@ pub(super) enum Link {
     Live,
     /// It does not answer, in these words.
     Lost(String),
+}
+
+/// When a battery that charges is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// After about this time.
+    In(Seconds),
+    /// Not within the day that the plan looks ahead.
+    NotWithinADay,
+    /// Nobody can say.
+    Unknown,
 }
 
 /// Everything that was told.
@@ -136,6 +149,26 @@ impl Known {
     /// A supply's past, oldest first.
     pub(super) fn curve(&self, supply: &SupplyName) -> impl Iterator<Item = &CurvePoint> {
         self.curves.iter().filter(move |(name, _)| name == supply).flat_map(|(_, points)| points)
+    }
+
+    /// When a battery that charges is full: as the plan expects it, or where there is none, at the pace of the last half
+    /// hour.
+    pub(super) fn filling(&self, supply: &SupplyName) -> Filling {
+        match self.forecast(supply).filter(|forecast| !forecast.course.is_empty()) {
+            Some(forecast) => forecast.full_in().map_or(Filling::NotWithinADay, Filling::In),
+            None => self.at_this_pace(supply).map_or(Filling::Unknown, Filling::In),
+        }
+    }
+
+    fn at_this_pace(&self, supply: &SupplyName) -> Option<Seconds> {
+        let known: Vec<_> = self.curve(supply).filter_map(|at| Some((at.millis, at.soc?.best))).collect();
+        let (now, soc) = *known.last()?;
+        let (then, before) = *known.iter().rev().find(|(millis, _)| now - millis >= PACE_MS)?;
+        let (gained, missing) = (soc.fraction() - before.fraction(), 1.0 - soc.fraction());
+        let seconds = missing / gained * ((now - then) as f64 / 1000.0);
+        // A battery that does not rise is not full in any time; more than some days is no forecast.
+        (gained > 0.0 && now - then < 4 * PACE_MS && seconds < 3.0 * 86_400.0)
+            .then_some(Seconds(seconds.round() as u32))
     }
 
     /// What is forecast for a supply.

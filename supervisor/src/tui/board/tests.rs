@@ -341,6 +341,94 @@ fn the_supply_page_says_what_comes_next() {
 }
 
 #[test]
+fn a_supplys_line_ends_in_a_whole_word_at_any_width() {
+    let hour = 3600;
+    let mut fleet = status(nodes());
+    let energy = fleet.fleet.supplies[0].energy.as_mut().unwrap();
+    let time = |minutes: u32| Seconds(22 * hour + minutes * 60);
+    energy.time_to_empty = Some(TimeBand { low: Seconds(19 * hour), best: time(46), high: time(50) });
+    let mut board = night(Rights::Operator);
+    board.hear(Heard::Status(Box::new(fleet), Timestamp::from_millis(NOW_MS)), now());
+    for width in 60..140 {
+        let shot = shot(&board, ASCII, width, 24);
+        let line = shot.lines().nth(1).unwrap().trim_end();
+        // What is cut off a number is another number: "22 h 4".
+        let whole = [" 22 h", "(at least 19 h)"].iter().any(|end| line.ends_with(end));
+        assert!(whole && line.contains("SoC 62 % (58..66)"), "{width}: {line}");
+    }
+    assert!(shot(&board, ASCII, 110, 24).contains("empty in 22 h (at least 19 h)"));
+}
+
+/// As [`night`], but the sun shines.
+fn day(forecasts: Vec<ForecastView>) -> Board {
+    let mut board = night(Rights::Operator);
+    let mut fleet = status(nodes());
+    let energy = fleet.fleet.supplies[0].energy.as_mut().unwrap();
+    (energy.current, energy.time_to_empty) = (Some(Current::from_amps(-4.1)), None);
+    board.hear(Heard::Forecast(forecasts), now());
+    board.hear(Heard::Status(Box::new(fleet), Timestamp::from_millis(NOW_MS)), now());
+    board
+}
+
+#[test]
+fn a_battery_that_charges_says_when_it_is_full() {
+    let mut rising = forecast();
+    for (number, hour) in rising.course.iter_mut().enumerate() {
+        hour.soc = Soc::from_percent((62.0 + 8.0 * number as f64).min(99.0));
+    }
+    let planned = shot(&day(vec![rising]), ASCII, 100, 24);
+    assert!(planned.contains("full in about 5 h"), "{planned}");
+    // The plan's whole day does not fill it.
+    let dull = shot(&day(vec![forecast()]), ASCII, 100, 24);
+    assert!(dull.contains("not full within a day"), "{dull}");
+}
+
+#[test]
+fn without_a_plan_the_last_half_hour_says_when_the_battery_is_full() {
+    let mut board = Board::new(Rights::Operator);
+    let name: SupplyName = "garage".parse().unwrap();
+    let rises = |index: i64| CurvePoint {
+        millis: NOW_MS - (12 - index) * 300_000,
+        // A twentieth in half an hour: the missing 38 points take 3 h 48 min.
+        soc: Some(soc(62.0 - (12 - index) as f64 * 5.0 / 6.0)),
+    };
+    let mut fleet = status(nodes());
+    fleet.fleet.supplies[0].energy.as_mut().unwrap().current = Some(Current::from_amps(-4.1));
+    board.hear(Heard::Status(Box::new(fleet), Timestamp::from_millis(NOW_MS)), now());
+    board.hear(Heard::Curve(name.clone(), (0..12).map(rises).collect()), now());
+    let rising = shot(&board, ASCII, 100, 24);
+    assert!(rising.contains("full in about 3 h 48 min"), "{rising}");
+    let mut still = Board::new(Rights::Operator);
+    let mut fleet = status(nodes());
+    fleet.fleet.supplies[0].energy.as_mut().unwrap().current = Some(Current::from_amps(-0.2));
+    still.hear(Heard::Status(Box::new(fleet), Timestamp::from_millis(NOW_MS)), now());
+    let shot = shot(&still, ASCII, 100, 24);
+    assert!(shot.contains("fills") && !shot.contains("full in"), "{shot}");
+}
+
+#[test]
+fn where_there_is_no_plan_nobody_is_told_that_none_is_needed() {
+    let mut board = night(Rights::Operator);
+    let blind = ForecastView { plan: None, course: Vec::new(), ..forecast() };
+    board.hear(Heard::Forecast(vec![blind]), now());
+    let shot = shot(&board, ASCII, 100, 24);
+    assert!(shot.contains("no plan on energy yet") && !shot.contains("no step planned"), "{shot}");
+}
+
+#[test]
+fn the_row_of_keys_is_whole_at_eighty_columns() {
+    let mut board = night(Rights::Operator);
+    for keys in ["1", "2", "3", "4"] {
+        type_in(&mut board, keys);
+        assert!(!shot(&board, ASCII, 80, 24).lines().last().unwrap().contains('~'), "page {keys}");
+    }
+    type_in(&mut board, "1");
+    board.press(Key::Enter, now());
+    let row = shot(&board, ASCII, 80, 24).lines().last().unwrap().to_owned();
+    assert!(row.contains("d/r/p/w orders") && !row.contains('~'), "{row}");
+}
+
+#[test]
 fn services_say_where_they_run_and_do_not_count_who_does_not_answer() {
     let mut board = night(Rights::Operator);
     type_in(&mut board, "2");

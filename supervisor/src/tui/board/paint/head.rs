@@ -45,7 +45,7 @@ pub(super) fn keys(sheet: &mut Sheet<'_>, area: Rect, board: &Board) {
     let moves = match board.page {
         Page::Overview => "up/down choose  Enter why",
         Page::Services => "up/down choose  Enter where",
-        Page::Node(_) => "up/down scroll  Enter supply  Esc back",
+        Page::Node(_) => "up/down  Enter supply  Esc back",
         Page::Service(_) | Page::Supply(_) | Page::Events => "up/down scroll  Esc back",
     };
     let orders = match (&board.page, &board.rights) {

@@ -1,6 +1,6 @@
 //! The supplies: what the energy is, and how long it lasts.
 
-use protocol::Soc;
+use protocol::{Seconds, Soc};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -8,10 +8,11 @@ use ratatui::text::{Line, Span};
 use super::{Sheet, curve, split};
 use crate::core::view::{FleetView, SupplyView};
 use crate::tui::Look;
-use crate::tui::board::known::{Known, lowest, step_words, steps};
+use crate::tui::board::known::{Filling, Known, lowest, step_words, steps};
 
-/// Columns of the bar.
+/// Columns of the bar, and the least that is worth having.
 const BAR: usize = 14;
+const BAR_MIN: usize = 6;
 
 /// Rows for the supplies, of at most so many.
 pub(super) fn rows(fleet: &FleetView, most: u16) -> u16 {
@@ -26,7 +27,7 @@ pub(super) fn summary(sheet: &mut Sheet<'_>, area: Rect, fleet: &FleetView, know
     let two = fleet.supplies.len() * 2 <= usize::from(area.height);
     let mut row = 0;
     for supply in &fleet.supplies {
-        let line = state(supply, sheet.look);
+        let line = state(supply, known, area.width, sheet.look);
         sheet.put(area, row, &line);
         row += 1;
         if two {
@@ -38,8 +39,9 @@ pub(super) fn summary(sheet: &mut Sheet<'_>, area: Rect, fleet: &FleetView, know
     }
 }
 
-/// `garage 12.31 V 2.4 A out SoC 62 % (58..66) [####::..] empty in 14 h (11..17)`.
-fn state(supply: &SupplyView, look: Look) -> Line<'static> {
+/// `garage 12.31 V 2.4 A out  SoC 62 % (58..66) [####::..]  empty in 14 h (at least 11 h)`. What has no room is left out
+/// whole: half a number is another number.
+fn state(supply: &SupplyView, known: &Known, width: u16, look: Look) -> Line<'static> {
     let mut spans = vec![Span::styled(format!("{} ", supply.name), look.strong())];
     let Some(energy) = supply.energy else {
         spans.push(Span::raw("nobody has measured it yet"));
@@ -55,33 +57,61 @@ fn state(supply: &SupplyView, look: Look) -> Line<'static> {
             let (low, best, high) = (soc.low.percent(), soc.best.percent(), soc.high.percent());
             spans.push(Span::styled("  SoC ", look.faint()));
             spans.push(Span::styled(format!("{best:.0} %"), look.battery().patch(look.strong())));
-            spans.push(Span::raw(format!(" ({low:.0}..{high:.0}) ")));
-            spans.push(Span::styled(bar(soc.low, soc.high, look), look.battery()));
+            spans.push(Span::raw(format!(" ({low:.0}..{high:.0})")));
         }
         None => spans.push(Span::raw("  SoC unknown")),
     }
-    match (energy.time_to_empty, energy.current.is_some_and(|current| current.amps() < 0.0)) {
-        (_, true) => spans.push(Span::raw("  fills")),
-        (Some(time), false) => {
-            spans.push(Span::styled("  empty in ", look.faint()));
-            spans.push(Span::raw(time.best.to_string()));
-            spans.push(Span::styled(format!(" (at least {})", time.low), look.faint()));
-        }
-        (None, false) => {}
+    let end = end(supply, known);
+    let least = energy.time_to_empty.filter(|_| !charges(supply));
+    let least = least.map_or_else(String::new, |time| format!(" (at least {})", roughly(time.low)));
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = usize::from(width).saturating_sub(used + end.len());
+    // The bar gives way to the words, down to what still is a picture; then the bound gives way to the bar.
+    let cells = room.saturating_sub(3 + least.len()).min(BAR);
+    let (cells, least) =
+        if cells >= BAR_MIN { (cells, least) } else { (room.saturating_sub(3).min(BAR), String::new()) };
+    if let Some(soc) = energy.soc.filter(|_| cells >= BAR_MIN) {
+        spans.push(Span::raw(" "));
+        spans.push(Span::styled(bar(soc.low, soc.high, cells, look), look.battery()));
     }
+    spans.push(Span::raw(end));
+    spans.push(Span::styled(least, look.faint()));
     Line::from(spans)
 }
 
+fn charges(supply: &SupplyView) -> bool {
+    supply.energy.and_then(|energy| energy.current).is_some_and(|current| current.amps() < 0.0)
+}
+
+/// When it is empty, or full.
+fn end(supply: &SupplyView, known: &Known) -> String {
+    if charges(supply) {
+        return match known.filling(&supply.name) {
+            Filling::In(Seconds(0)) => "  full".to_owned(),
+            Filling::In(time) => format!("  full in about {}", roughly(time)),
+            Filling::NotWithinADay => "  fills, not full within a day".to_owned(),
+            Filling::Unknown => "  fills".to_owned(),
+        };
+    }
+    let time = supply.energy.and_then(|energy| energy.time_to_empty);
+    time.map_or_else(String::new, |time| format!("  empty in {}", roughly(time.best)))
+}
+
+/// A time to come, as exactly as anybody knows it: from ten hours on, minutes say nothing.
+fn roughly(time: Seconds) -> Seconds {
+    if time.0 >= 36_000 { Seconds(time.0 / 3600 * 3600) } else { time }
+}
+
 /// What is sure, what may be, what is not there.
-fn bar(low: Soc, high: Soc, look: Look) -> String {
-    let cells = |soc: Soc| (soc.fraction() * BAR as f64).round().clamp(0.0, BAR as f64) as usize;
+fn bar(low: Soc, high: Soc, width: usize, look: Look) -> String {
+    let cells = |soc: Soc| (soc.fraction() * width as f64).round().clamp(0.0, width as f64) as usize;
     let (sure, maybe) = (cells(low), cells(high).max(cells(low)));
     let empty = if look.ascii { "." } else { "·" };
     format!(
         "[{}{}{}]",
         look.bar(1.0).repeat(sure),
         look.band().repeat(maybe - sure),
-        empty.repeat(BAR - maybe)
+        empty.repeat(width - maybe)
     )
 }
 
@@ -100,6 +130,9 @@ fn next(supply: &SupplyView, known: &Known) -> String {
     let plan = supply.plan.as_ref().map_or_else(String::new, |plan| {
         format!("{} chance to stay above {:.0} ({} wanted); ", plan.chance, plan.reserve, plan.wanted)
     });
+    if forecast.course.is_empty() {
+        return format!("{sun}no plan on energy yet: thresholds rule");
+    }
     let step = steps(&forecast.course).into_iter().next();
     let step = step.map_or_else(
         || "no step planned for a day".to_owned(),
@@ -118,7 +151,7 @@ pub(super) fn page(
     scroll: u16,
 ) {
     let (head, rest) = split(area, 2);
-    let line = state(supply, sheet.look);
+    let line = state(supply, known, area.width, sheet.look);
     sheet.put(head, 0, &line);
     let (chart, rest) = split(rest, if area.height >= 30 { 10 } else { 5 });
     curve::curve(sheet, chart, supply, known);
@@ -163,6 +196,9 @@ fn about(supply: &SupplyView, fleet: &FleetView, known: &Known) -> Vec<(String, 
             plan.load
         );
         say("plan", words);
+    }
+    if charges(supply) {
+        say("fills", end(supply, known).trim().to_owned());
     }
     if let Some(forecast) = known.forecast(&supply.name) {
         say("forecast", format!("rests on {}", forecast.rests_on));
