@@ -8,6 +8,7 @@ use protocol::{Seconds, Stage};
 use super::answer;
 use super::look::{self, COLUMNS, Look, Padded, cut, wrap};
 use super::place::SocketArgs;
+use crate::core::balancer::BackendView;
 use crate::core::person::ParkedBy;
 use crate::core::view::{AddressView, NodeView, SupplyView};
 use crate::core::{JournalState, Liveness};
@@ -57,6 +58,9 @@ pub(super) fn render(status: &Status, look: Look) -> String {
     for supply in &fleet.supplies {
         render_supply(&mut text, supply);
     }
+    for backend in &fleet.backends {
+        let _ = writeln!(text, "\n{}", wrap(&traffic(backend), 0));
+    }
     if fleet.nodes.is_empty() {
         let _ = writeln!(text, "\nNo node has called yet. Agents find this supervisor on {}.", status.listen);
         return text;
@@ -96,6 +100,20 @@ fn render_supply(text: &mut String, supply: &SupplyView) {
         );
         let _ = writeln!(text, "{}", wrap(&words, 2));
     }
+}
+
+/// `Backend web (shop): 12.3 requests/s; pi1 8.1, pi2 4.2`.
+fn traffic(backend: &BackendView) -> String {
+    let pace =
+        |pace: Option<f64>| pace.map_or_else(|| "not counted yet".to_owned(), |pace| format!("{pace:.1}"));
+    let servers: Vec<_> = backend
+        .servers
+        .iter()
+        .map(|server| format!("{} {}", server.name, pace(server.requests_per_second)))
+        .collect();
+    let total =
+        backend.requests_per_second.map_or_else(String::new, |pace| format!(" {pace:.1} requests/s;"));
+    format!("Backend {} ({}):{total} {}", backend.name, backend.service, servers.join(", "))
 }
 
 fn render_node(text: &mut String, node: &NodeView, look: Look) {

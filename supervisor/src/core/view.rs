@@ -9,6 +9,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::address::{AddressKind, Sighting, Standby};
+use super::balancer::{BackendView, Balancer};
 use super::budget::view::{EnergyView, ForecastView, PlanView};
 use super::budget::{Budget, DayEnergy};
 use super::event::JournalState;
@@ -48,6 +49,9 @@ pub struct FleetView {
     pub supplies: Vec<SupplyView>,
     /// The nodes, by name.
     pub nodes: Vec<NodeView>,
+    /// The balancer's backends and what is asked of them; none where no balancer is driven, or it does not answer.
+    #[serde(default)]
+    pub backends: Vec<BackendView>,
     /// The last records, oldest first.
     pub recent: Vec<Record>,
 }
@@ -225,6 +229,7 @@ impl super::Supervisor {
             journal: self.journal.clone(),
             supplies: self.supply_names().into_iter().map(|name| self.supply_view(name, now)).collect(),
             nodes: self.node_views(now),
+            backends: self.balancer.as_ref().map(Balancer::view).unwrap_or_default(),
             recent: self.recent.iter().cloned().collect(),
         }
     }

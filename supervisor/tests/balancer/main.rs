@@ -114,6 +114,15 @@ fn shares_follow_the_supplies_and_equal_supplies_are_equal() {
     for (node, part) in [("pi1", 400.0 / 7.0), ("pi2", 200.0 / 7.0), ("pi3", 100.0 / 7.0)] {
         assert!((shares[node] - part).abs() < 5.0, "{node}: {shares:?}");
     }
+    // Who looks after it sees what was asked of whom.
+    until("requests are counted", || {
+        let backend = site.supervisor.ask_json(&["status"])["backends"][0].clone();
+        let counted =
+            |server: &serde_json::Value| Some((server["node"].as_str()?.to_owned(), server["requests"].as_u64()?));
+        let counts: BTreeMap<_, _> = backend["servers"].as_array()?.iter().filter_map(counted).collect();
+        let all = counts.values().sum::<u64>() >= 420 && counts["pi1"] > counts["pi2"];
+        (all && backend["service"] == "web" && backend["requests_per_second"].is_f64()).then_some(())
+    });
     for node in ["pi1", "pi2", "pi3"] {
         site.report(node, report(50.0));
     }

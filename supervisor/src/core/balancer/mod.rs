@@ -7,6 +7,7 @@
 //!
 //! It runs whether this supervisor leads or not: the address may move to this host, and then its HAProxy must know already.
 
+mod load;
 pub mod seen;
 pub mod settings;
 pub mod wanted;
@@ -22,10 +23,12 @@ use std::time::Duration;
 use protocol::{NodeName, SupplyName, Uptime};
 use serde::{Deserialize, Serialize};
 
+pub use load::{BackendView, ServerView};
 pub use seen::{Action, Event};
 pub use settings::{BackendSettings, BalancerSettings, Work};
 
 use super::member::Member;
+use load::Load;
 use seen::{Admission, Command, LastCheck, Process, Refused, Seen, Server, ServerKey, Trouble};
 use wanted::{Tasks, View, Wanted, Why};
 use weights::Weights;
@@ -147,6 +150,7 @@ pub(crate) struct Balancer {
     /// Since when a leaving node is spared, because nobody else in a backend serves.
     spared: BTreeMap<NodeName, Uptime>,
     refused: Vec<(Command, Uptime)>,
+    load: Load,
     /// Something is under way.
     busy: bool,
 }
@@ -155,6 +159,13 @@ impl Balancer {
     /// The weight of a supply's nodes, of 100; `None` while none was set.
     pub(crate) fn weight(&self, supply: &SupplyName) -> Option<u16> {
         self.weights.shown().get(supply).copied()
+    }
+
+    /// The backends, and what is asked of them; none while HAProxy does not answer.
+    pub(crate) fn view(&self) -> Vec<BackendView> {
+        let Some(seen) = &self.seen else { return Vec::new() };
+        let known = self.settings.backends.iter().filter(|backend| !seen.missing.contains(&backend.name));
+        known.map(|backend| self.load.view(backend, seen)).collect()
     }
 
     pub(crate) fn new(settings: BalancerSettings) -> Self {
@@ -175,6 +186,7 @@ impl Balancer {
             quiet: BTreeSet::new(),
             spared: BTreeMap::new(),
             refused: Vec::new(),
+            load: Load::default(),
             busy: false,
         }
     }
@@ -211,6 +223,7 @@ impl Balancer {
             Event::Silent(why) => {
                 self.looked = Some(now);
                 self.seen = None;
+                self.load.forget();
                 if self.silent.as_ref() != Some(&why) {
                     notes.push((None, Note::Silent { why: why.clone() }));
                     self.silent = Some(why);
@@ -230,6 +243,7 @@ impl Balancer {
                 self.refused.clear();
                 self.drained.clear();
                 self.proven.clear();
+                self.load.forget();
             }
             before => {
                 if before.is_none() || self.silent.is_some() {
@@ -248,6 +262,7 @@ impl Balancer {
         self.missing.retain(|backend| seen.missing.contains(backend));
         self.refused.retain(|(_, at)| now.since(*at) < REFUSED_AGAIN);
         self.follow_checks(&seen);
+        self.load.follow(now, &seen);
         self.seen = Some(seen);
         self.told_since = false;
         self.looked = Some(now);

@@ -64,6 +64,8 @@ pub struct Server {
     pub weight: u16,
     /// Sessions that it serves now.
     pub sessions: u32,
+    /// Requests (where it balances connections: connections) that it was given since HAProxy was started.
+    pub requests: u64,
 }
 
 /// A server's health check.

@@ -44,6 +44,7 @@ fn server() -> Server {
         agent_off: false,
         weight: 60,
         sessions: 0,
+        requests: 0,
     }
 }
 

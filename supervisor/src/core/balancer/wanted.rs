@@ -26,7 +26,7 @@ use super::weights::Weights;
 use crate::core::member::{Member, Presence};
 
 /// Servers that we add are called this and the node's name.
-const ADDED: &str = "heliostat-";
+pub(super) const ADDED: &str = "heliostat-";
 
 /// A node that does not run the work for this long has no place in its backend.
 pub(super) const ABSENT: Duration = Duration::from_mins(1);

@@ -51,6 +51,7 @@ impl World {
             agent_off: false,
             weight: 50,
             sessions: 1,
+            requests: 0,
         };
         let servers = BTreeMap::from([(key("pi1"), server.clone()), (key("pi2"), server)]);
         Self { site, servers }

@@ -142,6 +142,7 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
         agent_off: agent & CHECK_CONFIGURED != 0 && agent & CHECK_ENABLED == 0,
         weight: state.number(row, "srv_uweight")?,
         sessions: stat.number(count, "scur")?,
+        requests: stat.number(count, "stot")?,
     })
 }
 
@@ -214,8 +215,8 @@ mod tests {
         3 web 1 pi1 127.0.0.1 2 0 50 50 6 0 18081\n\
         3 web 2 pi2 127.0.0.2 0 8 1 1 2 18 18082\n\
         3 web 3 pi3 - 2 1 1 1 0 0 80\n\n";
-    const STAT: &str = "# pxname,svname,scur,check_status,last_chk,\n\
-        web,pi1,7,L7OK,\"Layer7, check passed\",\nweb,pi2,0,* L4TOUT,,\nweb,pi3,1,,,\n\n";
+    const STAT: &str = "# pxname,svname,scur,stot,check_status,last_chk,\n\
+        web,pi1,7,912,L7OK,\"Layer7, check passed\",\nweb,pi2,0,0,* L4TOUT,,\nweb,pi3,1,1,,,\n\n";
 
     fn key(server: &str) -> ServerKey {
         ServerKey { backend: "web".to_owned(), server: server.to_owned() }
@@ -226,6 +227,7 @@ mod tests {
         let servers = servers("web", STATE, STAT).unwrap();
         let pi1 = &servers[&key("pi1")];
         assert_eq!((pi1.admission, pi1.up, pi1.weight, pi1.sessions), (Admission::Ready, true, 50, 7));
+        assert_eq!(pi1.requests, 912);
         assert_eq!(pi1.check, Check { configured: true, enabled: true, last: LastCheck::Passed });
         let pi2 = &servers[&key("pi2")];
         assert_eq!((pi2.admission, pi2.up, pi2.agent_off), (Admission::Drain, false, true));

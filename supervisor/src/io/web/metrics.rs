@@ -5,9 +5,11 @@
 use std::fmt::Write as _;
 
 use protocol::report::ContainerState;
-use protocol::{Class, Stage};
+use protocol::{Class, Seconds, Stage};
 
 use super::super::operator::Status;
+use crate::core::balancer::{BackendView, ServerView};
+use crate::core::budget::view::ForecastView;
 use crate::core::view::{NodeView, SupplyView};
 use crate::core::{JournalState, Liveness};
 
@@ -22,7 +24,7 @@ const LIVENESS: [(Liveness, &str); 6] = [
 ];
 
 /// Everything, in Prometheus' text format.
-pub(super) fn text(status: &Status) -> String {
+pub(super) fn text(status: &Status, forecasts: &[ForecastView]) -> String {
     let fleet = &status.fleet;
     let mut out = Text::default();
     out.family("heliostat_build_info", "The supervisor's version, as a label.");
@@ -40,7 +42,9 @@ pub(super) fn text(status: &Status) -> String {
         out.sample(&[], Some(flag(seen.keepalived_runs)));
     }
     supplies(&mut out, &fleet.supplies);
+    forecast(&mut out, forecasts);
     nodes(&mut out, &fleet.nodes);
+    backends(&mut out, &fleet.backends);
     out.0
 }
 
@@ -92,6 +96,24 @@ fn supplies(out: &mut Text, supplies: &[SupplyView]) {
         };
         for (bound, soc) in [("low", soc.low), ("best", soc.best), ("high", soc.high)] {
             out.sample(&[("supply", supply.name.as_str()), ("bound", bound)], Some(soc.fraction()));
+        }
+    }
+}
+
+fn forecast(out: &mut Text, forecasts: &[ForecastView]) {
+    let families: [(&'static str, &str, fn(&ForecastView) -> Option<Seconds>); 2] = [
+        (
+            "heliostat_supply_time_to_full_seconds",
+            "Until the plan expects the battery to be full.",
+            |forecast| forecast.full_in(),
+        ),
+        ("heliostat_supply_time_to_sunrise_seconds", "Until the sun rises.", |forecast| forecast.sunrise_in),
+    ];
+    for (name, help, value) in families {
+        out.family(name, help);
+        for forecast in forecasts {
+            let value = value(forecast).map(|time| f64::from(time.0));
+            out.sample(&[("supply", forecast.supply.as_str())], value);
         }
     }
 }
@@ -159,6 +181,40 @@ fn containers<'a>(out: &mut Text, nodes: impl Iterator<Item = &'a NodeView>) {
     }
 }
 
+fn backends(out: &mut Text, backends: &[BackendView]) {
+    if backends.is_empty() {
+        return;
+    }
+    let servers = || backends.iter().flat_map(|backend| backend.servers.iter().map(move |of| (backend, of)));
+    let labels = |backend: &BackendView, server: &ServerView| {
+        [
+            ("backend", backend.name.clone()),
+            ("service", backend.service.clone()),
+            ("server", server.name.clone()),
+        ]
+    };
+    let families: [(&'static str, &str, fn(&ServerView) -> f64); 2] = [
+        ("heliostat_backend_sessions", "Sessions that HAProxy's servers serve now.", |s| {
+            f64::from(s.sessions)
+        }),
+        ("heliostat_backend_up", "Whether HAProxy's checks find a server well.", |s| flag(s.up)),
+    ];
+    for (name, help, value) in families {
+        out.family(name, help);
+        for (backend, server) in servers() {
+            let labels = labels(backend, server);
+            let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            out.sample(&labels, Some(value(server)));
+        }
+    }
+    out.counter("heliostat_backend_requests_total", "Requests to HAProxy's servers since it was started.");
+    for (backend, server) in servers() {
+        let labels = labels(backend, server);
+        let labels: Vec<_> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        out.sample(&labels, Some(server.requests as f64));
+    }
+}
+
 fn state_name(state: ContainerState) -> &'static str {
     match state {
         ContainerState::Running => "running",
@@ -178,11 +234,20 @@ fn flag(holds: bool) -> f64 {
 struct Text(String, &'static str);
 
 impl Text {
-    /// Begins a family. Everything here is a gauge: the supervisor counts nothing that only grows.
+    /// Begins a family of gauges: nearly everything here is one.
     fn family(&mut self, name: &'static str, help: &str) {
+        self.begin(name, help, "gauge");
+    }
+
+    /// Begins a family of what only grows.
+    fn counter(&mut self, name: &'static str, help: &str) {
+        self.begin(name, help, "counter");
+    }
+
+    fn begin(&mut self, name: &'static str, help: &str, kind: &str) {
         self.1 = name;
         // Writing to a String cannot fail.
-        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
     /// One sample of the family; none where there is no number.

@@ -112,8 +112,10 @@ impl Web {
             "/status.json" => self.fleet("application/json", public::json).await,
             "/curve.json" => self.curve().await,
             "/metrics" => {
-                self.fleet("text/plain; version=0.0.4; charset=utf-8", |seen, _| metrics::text(&seen.status))
-                    .await
+                self.fleet("text/plain; version=0.0.4; charset=utf-8", |seen, _| {
+                    metrics::text(&seen.status, &seen.forecasts)
+                })
+                .await
             }
             _ => self.response(StatusCode::NOT_FOUND, "text/plain", "there is nothing here\n".into()),
         }

@@ -36,6 +36,7 @@ struct PublicSupply {
     amps: Option<f64>,
     soc: Option<[f64; 3]>,
     empty_in: Option<String>,
+    full_in: Option<String>,
     sunrise_in: Option<String>,
     next: Option<String>,
 }
@@ -96,6 +97,10 @@ fn supply(view: &SupplyView, seen: &Seen) -> PublicSupply {
             .and_then(|energy| energy.time_to_empty)
             .filter(|_| !charging)
             .map(|time| protocol::Seconds(time.best.0 / 600 * 600).to_string()),
+        full_in: forecast
+            .and_then(|forecast| forecast.full_in())
+            .filter(|_| charging)
+            .map(|time| protocol::Seconds(time.0 / 600 * 600).to_string()),
         sunrise_in: forecast
             .and_then(|forecast| forecast.sunrise_in)
             .map(|within| protocol::Seconds(within.0 / 600 * 600).to_string()),

@@ -12,6 +12,8 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::core::address::Sighting;
+use crate::core::balancer::seen::Admission;
+use crate::core::balancer::{BackendView, ServerView};
 use crate::core::budget::view::{ForecastView, HourView, PlanView, SunView};
 use crate::core::forecast::{Band, Chance};
 use crate::core::journal::{Record, What};
@@ -195,8 +197,29 @@ fn status(nodes: Vec<NodeView>) -> Status {
             journal: JournalState::Working,
             supplies: vec![supply()],
             nodes,
+            backends: vec![backend()],
             recent: Vec::new(),
         },
+    }
+}
+
+/// What HAProxy shows of the service `web`.
+fn backend() -> BackendView {
+    let server = |number: usize| ServerView {
+        name: format!("pi{number}"),
+        node: Some(format!("pi{number}").parse().unwrap()),
+        up: true,
+        admission: if number == 7 { Admission::Drain } else { Admission::Ready },
+        weight: 100,
+        sessions: 2,
+        requests: 51_204,
+        requests_per_second: Some(if number == 7 { 0.0 } else { 4.25 }),
+    };
+    BackendView {
+        name: "web".to_owned(),
+        service: "web".to_owned(),
+        requests_per_second: Some(17.0),
+        servers: [1, 2, 3, 4, 7].map(server).into_iter().collect(),
     }
 }
 
@@ -438,6 +461,23 @@ fn services_say_where_they_run_and_do_not_count_who_does_not_answer() {
     board.press(Key::Enter, now());
     let page = shot(&board, Look::default(), 100, 24);
     assert!(page.contains("7 of 10 containers run") && page.contains("not known: the node"), "{page}");
+}
+
+#[test]
+fn services_say_how_much_is_asked_of_them_and_where() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "2");
+    let list = shot(&board, ASCII, 100, 24);
+    let row = |name: &str| list.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(row("web ").contains(" 17.0  pi1"), "{list}");
+    // No balancer is driven for it: nobody counts.
+    assert!(row("db ").contains("-  pi1"), "{list}");
+    type_in(&mut board, "j");
+    board.press(Key::Enter, now());
+    let page = shot(&board, ASCII, 120, 24);
+    assert!(page.contains("containers run, 17.0 requests/s"), "{page}");
+    assert!(page.contains("runs; 4.2 requests/s, 2 sessions, weight 100; nothing to save"), "{page}");
+    assert!(page.contains("0.0 requests/s, 2 sessions, weight 100, takes nothing new"), "{page}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 
 use super::{Sheet, split};
 use crate::core::view::FleetView;
-use crate::tui::board::services::Service;
+use crate::tui::board::services::{Service, asked};
 use crate::tui::words::fit;
 
 /// Columns of the name.
@@ -15,7 +15,7 @@ const NAME: usize = 24;
 
 /// Every service, the chosen one always among them.
 pub(super) fn list(sheet: &mut Sheet<'_>, area: Rect, services: &[Service], chosen: Option<usize>) {
-    let heading = format!("{:NAME$} {:11}{:>7}  where", "service", "class", "run");
+    let heading = format!("{:NAME$} {:11}{:>7} {:>7}  where", "service", "class", "run", "req/s");
     sheet.text(area, 0, &heading, sheet.look.faint());
     if services.is_empty() {
         sheet.text(area, 1, "No container is managed anywhere.", Style::new());
@@ -26,7 +26,8 @@ pub(super) fn list(sheet: &mut Sheet<'_>, area: Rect, services: &[Service], chos
         let run = format!("{}/{}", service.running(), service.places.len());
         let places: Vec<_> = service.places.iter().map(|(node, _)| node.to_string()).collect();
         let name = fit(&service.name, NAME, sheet.look);
-        let text = format!("{name:NAME$} {:11}{run:>7}  {}", class(service), places.join(" "));
+        let requests = service.requests.map_or_else(|| "-".to_owned(), |pace| format!("{pace:.1}"));
+        let text = format!("{name:NAME$} {:11}{run:>7} {requests:>7}  {}", class(service), places.join(" "));
         let text = fit(&text, usize::from(area.width), sheet.look);
         let style =
             if Some(index) == chosen { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
@@ -41,8 +42,9 @@ fn class(service: &Service) -> &'static str {
 /// One service.
 pub(super) fn page(sheet: &mut Sheet<'_>, area: Rect, service: &Service, fleet: &FleetView, scroll: u16) {
     let (head, rest) = split(area, 2);
+    let requests = service.requests.map_or_else(String::new, |pace| format!(", {pace:.1} requests/s"));
     let text = format!(
-        "{}  {}, {} of {} containers run",
+        "{}  {}, {} of {} containers run{requests}",
         service.name,
         class(service),
         service.running(),
@@ -55,7 +57,9 @@ pub(super) fn page(sheet: &mut Sheet<'_>, area: Rect, service: &Service, fleet: 
         .map(|(name, state)| {
             let words = state.map_or_else(|| "not known: the node does not answer".to_owned(), words);
             let why = fleet.node(name.as_str()).map(super::fleet::reason).unwrap_or_default();
-            (name.to_string(), format!("{words}; {why}"))
+            let asked =
+                asked(fleet, &service.name, name).map_or_else(String::new, |asked| format!("; {asked}"));
+            (name.to_string(), format!("{words}{asked}; {why}"))
         })
         .collect();
     sheet.facts(rest, &facts, scroll);
