@@ -11,7 +11,8 @@ use super::document::{Document, Section};
 use super::error::{Problem, What};
 use super::parse::Part;
 use super::{
-    AgentCheck, Battery, Containers, Leds, Node, Output, Sampling, StateFile, Supervisor, Switch, Watchdog,
+    AgentCheck, Battery, Containers, Leds, Metrics, Node, Output, Sampling, StateFile, Supervisor, Switch,
+    Watchdog,
 };
 
 /// The greatest place in a shed order: the supervisor's plans count in 64 steps.
@@ -75,6 +76,14 @@ pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'
 pub(super) fn agent_check(document: &mut Document<'_>, check: Option<&Part<'_, AgentCheck>>) {
     let Some(Part { section, value }) = check else { return };
     span(document, section, "grace", value.grace, (Duration::ZERO, Duration::from_secs(30)));
+    if value.listen.port() == 0 {
+        complain(document, section, "listen", What::Value("port 0 is no port".to_owned()));
+    }
+}
+
+/// Checks `[metrics]`.
+pub(super) fn metrics(document: &mut Document<'_>, metrics: Option<&Part<'_, Metrics>>) {
+    let Some(Part { section, value }) = metrics else { return };
     if value.listen.port() == 0 {
         complain(document, section, "listen", What::Value("port 0 is no port".to_owned()));
     }

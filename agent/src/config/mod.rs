@@ -54,6 +54,8 @@ pub struct Config {
     pub supervisors: Vec<Supervisor>,
     /// What balancers are told, if they ask.
     pub agent_check: Option<AgentCheck>,
+    /// Where Prometheus may read this node.
+    pub metrics: Option<Metrics>,
     /// LEDs on the case.
     pub leds: Leds,
     /// What is kept on disk.
@@ -213,6 +215,14 @@ impl AgentCheck {
     fn grace_default() -> Duration {
         Duration::from_secs(3)
     }
+}
+
+/// What Prometheus may read: `[metrics]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Where it asks, for `/metrics`.
+    pub listen: SocketAddr,
 }
 
 /// LEDs on the case: `[leds]`.

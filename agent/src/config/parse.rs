@@ -10,7 +10,7 @@ use super::policy::{Policy, PolicyFile};
 use super::{Battery, Config, ReplaySensor, Sampling, Sensor, board, check, check_sensors, switch};
 
 /// The sections that a file may have.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "node",
     "battery",
     "sensor",
@@ -19,6 +19,7 @@ const SECTIONS: [&str; 15] = [
     "containers",
     "supervisor",
     "agent_check",
+    "metrics",
     "leds",
     "state",
     "halt",
@@ -69,6 +70,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     let sampling = optional(document, "sampling");
     let containers = optional(document, "containers");
     let agent_check = optional(document, "agent_check");
+    let metrics = optional(document, "metrics");
     let leds = optional(document, "leds");
     let state = optional(document, "state");
     let halt = optional(document, "halt");
@@ -89,6 +91,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     check::containers(document, containers.as_ref());
     let unprotected = check::supervisors(document, &supervisors);
     check::agent_check(document, agent_check.as_ref());
+    check::metrics(document, metrics.as_ref());
     check::state(document, state.as_ref());
     check::watchdog(document, watchdog.as_ref());
     board::board(document, board.as_ref(), &sensors);
@@ -104,6 +107,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
         containers: value_or_default(containers),
         supervisors: values(supervisors),
         agent_check: agent_check.map(|part| part.value),
+        metrics: metrics.map(|part| part.value),
         leds: value_or_default(leds),
         state: value_or_default(state),
         halt: value_or_default(halt),

@@ -212,7 +212,8 @@ impl Agent {
         self.reporter.drive(now, &present, &self.shed, report, actions);
     }
 
-    pub(super) fn reported_host(&self) -> Host {
+    /// The board, as far as it is told.
+    pub fn reported_host(&self) -> Host {
         Host {
             cpu_permille: self.host.cpu_permille,
             temperature: self.host.temperature,

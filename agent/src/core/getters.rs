@@ -1,8 +1,10 @@
 //! What can be asked of the agent. None of it changes anything.
 
 use protocol::message::Hello;
-use protocol::report::Energy;
-use protocol::{BootId, Fault, NodeName, OrderId, Reason, Stage, Term, Uptime, VERSION_CURRENT, VERSION_MIN};
+use protocol::report::{ContainerState, Energy};
+use protocol::{
+    BootId, Class, Fault, NodeName, OrderId, Reason, Stage, Term, Uptime, VERSION_CURRENT, VERSION_MIN,
+};
 
 use super::Agent;
 use super::deciding::present;
@@ -90,6 +92,26 @@ impl Agent {
     /// What is to come: until each stage and until empty, at the present load and at that of each stage.
     pub fn outlook(&self) -> Outlook {
         Outlook::new(&self.estimator, &self.policy, &self.loads, self.course.stage())
+    }
+
+    /// When the supply was last read, by a sensor of its own; `None` where it never was.
+    pub const fn read_at(&self) -> Option<Uptime> {
+        self.read_at
+    }
+
+    /// Whether Docker answers.
+    pub fn docker_up(&self) -> bool {
+        self.shed.is_up()
+    }
+
+    /// The containers that it manages: how much each matters, and what it does.
+    pub fn containers(&self) -> impl Iterator<Item = (Class, ContainerState)> {
+        self.shed.listed().map(|listed| (listed.class, listed.state))
+    }
+
+    /// Whether any supervisor is linked.
+    pub fn is_linked(&self) -> bool {
+        self.reporter.is_linked()
     }
 
     /// The newest order obeyed.

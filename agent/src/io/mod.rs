@@ -25,6 +25,7 @@ pub mod identity;
 pub mod leds;
 pub mod links;
 pub mod log;
+pub mod metrics;
 pub mod power_off;
 pub mod random;
 pub mod recorder;

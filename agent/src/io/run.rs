@@ -26,6 +26,7 @@ use super::hands::Hands;
 use super::host::Host;
 use super::identity::Papers;
 use super::links::Links;
+use super::metrics::{Metrics, Moment};
 use super::random;
 use super::save::Saver;
 use super::sensors::Sensors;
@@ -72,6 +73,14 @@ pub enum RunError {
     /// Balancers cannot be answered.
     #[error("cannot listen on {address} for [agent_check]: {source}")]
     AgentCheck {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nobody can read the metrics.
+    #[error("cannot listen on {address} for [metrics]: {source}")]
+    Metrics {
         /// Where.
         address: std::net::SocketAddr,
         /// Why.
@@ -167,6 +176,13 @@ fn agent_check(config: &Config, agent: &Agent, dry_run: bool) -> Result<Option<A
     open.map(Some).map_err(|source| RunError::AgentCheck { address: check.listen, source })
 }
 
+/// Lets Prometheus read, if the config wants it: also of a dry run, which is there to be looked at.
+fn metrics(config: &Config, agent: &Agent) -> Result<Option<Metrics>, RunError> {
+    let Some(address) = config.metrics.as_ref().map(|metrics| metrics.listen) else { return Ok(None) };
+    let open = Metrics::open(address, Moment::of(agent, Uptime::START));
+    open.map(Some).map_err(|source| RunError::Metrics { address, source })
+}
+
 struct Loop {
     clock: Clock,
     agent: Agent,
@@ -179,6 +195,7 @@ struct Loop {
     watchdog_wanted: Option<config::Watchdog>,
     alarm: Alarm,
     agent_check: Option<AgentCheck>,
+    metrics: Option<Metrics>,
     incoming: Receiver<Event>,
     terminate: Signal,
     interrupt: Signal,
@@ -216,6 +233,7 @@ impl Loop {
         let agent = Agent::new(config, node, random::boot_id(), state, off_for);
         let stage = agent.stage();
         let agent_check = agent_check(config, &agent, dry_run)?;
+        let metrics = metrics(config, &agent)?;
         let addresses: Vec<_> = config.supervisors.iter().map(|supervisor| supervisor.address).collect();
         let (addresses, papers) = papers(config, agent.node(), addresses);
         let links = Links::open(&addresses, papers.as_ref(), &agent.hello(), &events);
@@ -234,6 +252,7 @@ impl Loop {
             watchdog_wanted: config.watchdog.clone().filter(|_| !dry_run),
             alarm: Alarm::new()?,
             agent_check,
+            metrics,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             pending: VecDeque::new(),
@@ -346,6 +365,9 @@ impl Loop {
         self.tell_outlook();
         if let Some(check) = &self.agent_check {
             check.tell(self.agent.traffic().to_string());
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.tell(Moment::of(&self.agent, self.clock.now()));
         }
     }
 

@@ -117,8 +117,9 @@ fn shares_follow_the_supplies_and_equal_supplies_are_equal() {
     // Who looks after it sees what was asked of whom.
     until("requests are counted", || {
         let backend = site.supervisor.ask_json(&["status"])["backends"][0].clone();
-        let counted =
-            |server: &serde_json::Value| Some((server["node"].as_str()?.to_owned(), server["requests"].as_u64()?));
+        let counted = |server: &serde_json::Value| {
+            Some((server["node"].as_str()?.to_owned(), server["requests"].as_u64()?))
+        };
         let counts: BTreeMap<_, _> = backend["servers"].as_array()?.iter().filter_map(counted).collect();
         let all = counts.values().sum::<u64>() >= 420 && counts["pi1"] > counts["pi2"];
         (all && backend["service"] == "web" && backend["requests_per_second"].is_f64()).then_some(())
