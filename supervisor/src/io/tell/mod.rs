@@ -1,8 +1,8 @@
 //! Tells persons of what matters, by a webhook and by a command (mail, a text message): at once, and then no more often than
 //! they can read.
 //!
-//! The first message goes out at once. What happens within `at_most_every` after it is gathered and goes out together. A
-//! message that cannot be delivered is tried again with the next ones; the gathered lines are bounded. Nothing here holds
+//! The first message goes out at once. What happens within `at_most_every` after it is gathered and goes out together, or at
+//! once when it is worse than what the last message told. A message that cannot be delivered is tried again with the next ones; the gathered lines are bounded. Nothing here holds
 //! up the loop.
 
 mod webhook;
@@ -58,7 +58,13 @@ impl Teller {
     pub(super) fn start(notify: Notify) -> Self {
         let (sender, told) = mpsc::channel(QUEUE_MAX);
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let task = Task { notify, host: host.trim().to_owned(), waiting: Vec::new(), sent: None };
+        let task = Task {
+            notify,
+            host: host.trim().to_owned(),
+            waiting: Vec::new(),
+            sent: None,
+            told: Urgency::Note,
+        };
         tokio::spawn(task.run(told));
         Self(sender)
     }
@@ -78,12 +84,14 @@ struct Task {
     host: String,
     waiting: Vec<Told>,
     sent: Option<Instant>,
+    /// How much the worst of the last message mattered.
+    told: Urgency,
 }
 
 impl Task {
     async fn run(mut self, mut told: mpsc::Receiver<Told>) {
         loop {
-            let due = self.sent.map_or_else(Instant::now, |sent| sent + self.notify.at_most_every);
+            let due = self.due();
             tokio::select! {
                 one = told.recv() => match one {
                     Some(one) => self.gather(one),
@@ -92,6 +100,19 @@ impl Task {
                 () = sleep_until(due), if !self.waiting.is_empty() => self.deliver().await,
             }
         }
+    }
+
+    /// When the next message may go out. Who was told that all is well is told at once that it is not.
+    fn due(&self) -> Instant {
+        let worse = self.worst().is_some_and(|worst| worst > self.told);
+        match self.sent {
+            Some(sent) if !worse => sent + self.notify.at_most_every,
+            _ => Instant::now(),
+        }
+    }
+
+    fn worst(&self) -> Option<Urgency> {
+        self.waiting.iter().map(|told| told.urgency).max()
     }
 
     fn gather(&mut self, one: Told) {
@@ -107,7 +128,8 @@ impl Task {
     /// Sends what waits; what nobody took stays for the next time.
     async fn deliver(&mut self) {
         self.sent = Some(Instant::now());
-        let worst = self.waiting.iter().map(|told| told.urgency).max().unwrap_or(Urgency::Note);
+        let worst = self.worst().unwrap_or(Urgency::Note);
+        self.told = worst;
         let lead = self.waiting.iter().rfind(|told| told.urgency == worst);
         let more = match self.waiting.len() {
             0 | 1 => String::new(),
@@ -173,4 +195,31 @@ async fn run(command: &[String], subject: &str, text: &str) -> Result<(), String
     }
     let status = child.wait().await.map_err(|error| format!("{program}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(told: Urgency, waiting: Urgency) -> Task {
+        let notify = Notify { webhook: None, command: Vec::new(), at_most_every: Duration::from_mins(15) };
+        let waiting = Told { time: Timestamp::now(), urgency: waiting, text: "pi4 is lost".to_owned() };
+        Task { notify, host: String::new(), waiting: vec![waiting], sent: Some(Instant::now()), told }
+    }
+
+    #[tokio::test]
+    async fn what_is_worse_than_the_last_message_does_not_wait_and_all_else_does() {
+        use Urgency::{Critical, Note, Warning};
+        for (told, waiting, waits) in [
+            (Note, Note, true),
+            (Note, Critical, false),
+            (Warning, Critical, false),
+            (Note, Warning, false),
+            (Critical, Critical, true),
+            (Critical, Note, true),
+        ] {
+            let due = task(told, waiting).due();
+            assert_eq!(due > Instant::now() + Duration::from_mins(10), waits, "{waiting:?} after {told:?}");
+        }
+    }
 }
