@@ -100,26 +100,29 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// On a terminal: the picture, and behind it the dashboard, until the end or `q`.
+/// On a terminal: the picture, and behind it the dashboard, until `q`.
 fn play(twin: &mut Twin, args: &Args, end: Uptime) -> anyhow::Result<()> {
     let look = Look::of_terminal(args.ascii, args.no_color);
     let mut screen = Screen::open()?;
-    let mut player = Player { speed: args.speed, paused: false, board: None };
+    let mut player = Player { speed: args.speed, paused: false, ended: false, board: None };
     let clock = Clock::start();
     let mut last = Instant::now();
-    while twin.now() < end {
+    // At the end time stands still: whoever reads on is not thrown out.
+    loop {
         let frame = Instant::now();
-        if !player.paused {
+        player.ended = twin.now() >= end;
+        if !player.paused && !player.ended {
             let target = (twin.now() + last.elapsed().min(FRAME_WORK_MAX).mul_f64(player.speed)).min(end);
             advance(twin, target, frame)?;
         }
         last = frame;
+        let pace = player.pace();
         match &mut player.board {
             Some(seat) => {
-                seat.look(twin, clock.now());
+                seat.look(twin, &pace, clock.now());
                 screen.draw(|frame| seat.board.draw(frame.buffer_mut(), look, clock.now()))?;
             }
-            None => screen.show(&twin.scene(player.pace(), KEYS, args.days), look)?,
+            None => screen.show(&twin.scene(pace, KEYS, args.days), look)?,
         }
         match screen.next(FRAME.saturating_sub(frame.elapsed()))? {
             Turn::Quit => break,
@@ -140,6 +143,8 @@ fn play(twin: &mut Twin, args: &Args, end: Uptime) -> anyhow::Result<()> {
 struct Player {
     speed: f64,
     paused: bool,
+    /// All days were played.
+    ended: bool,
     /// The dashboard, while it is in front.
     board: Option<Seat>,
 }
@@ -153,7 +158,8 @@ impl Player {
             (Key::Char('-'), _) | (Key::Left, None) => self.speed = (self.speed / 2.0).max(1.0),
             (Key::Escape, Some(seat)) if seat.board.is_at_start() => self.board = None,
             (key, Some(seat)) => return seat.board.press(key, now),
-            (Key::Tab | Key::Enter, None) => self.board = Some(Seat::new()),
+            // Two days in a minute is too fast to read by.
+            (Key::Tab | Key::Enter, None) => (self.board, self.paused) = (Some(Seat::new()), true),
             (Key::Char('q' | 'Q') | Key::Escape | Key::Interrupt, None) => return Wants::Quit,
             (_, None) => {}
         }
@@ -161,7 +167,11 @@ impl Player {
     }
 
     fn pace(&self) -> String {
-        if self.paused { "paused (space goes on)".to_owned() } else { pace(self.speed) }
+        match (self.ended, self.paused) {
+            (true, _) => "the end (q quits)".to_owned(),
+            (false, true) => "paused (space goes on)".to_owned(),
+            (false, false) => pace(self.speed),
+        }
     }
 }
 
@@ -180,7 +190,7 @@ impl Seat {
     }
 
     /// Tells the board how it is.
-    fn look(&mut self, twin: &Twin, now: Uptime) {
+    fn look(&mut self, twin: &Twin, pace: &str, now: Uptime) {
         let Some(fleet) = twin.fleet() else {
             let why = "the supervisor's node is off: agents go on by their own readings".to_owned();
             self.board.hear(Heard::Lost(why), now);
@@ -203,7 +213,7 @@ impl Seat {
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            listen: "demo".to_owned(),
+            listen: format!("demo, {pace},"),
             fleet,
         };
         self.board.hear(Heard::Events(events), now);
@@ -255,4 +265,23 @@ fn write_picture(twin: &Twin, days: f64, file: &Path) -> anyhow::Result<ExitCode
 pub(crate) fn svg_of(twin: &Twin, days: f64) -> io::Result<String> {
     let scene = twin.scene(pace(SPEED), KEYS, days);
     Ok(svg::svg(&picture(&scene, Look::default(), PICTURE.0, PICTURE.1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stands_still_while_somebody_reads_and_goes_on_when_they_say_so() {
+        let mut player = Player { speed: SPEED, paused: false, ended: false, board: None };
+        player.press(Key::Tab, Uptime::START);
+        assert!(player.board.is_some() && player.paused, "why a node was shed is read at leisure");
+        player.press(Key::Char(' '), Uptime::START);
+        assert!(!player.paused);
+        player.press(Key::Escape, Uptime::START);
+        assert!(player.board.is_none());
+        player.ended = true;
+        assert_eq!(player.pace(), "the end (q quits)");
+        assert_eq!(player.press(Key::Char('q'), Uptime::START), Wants::Quit);
+    }
 }
