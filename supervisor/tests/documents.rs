@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests touch files and processes: that is what they are for")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -65,13 +66,16 @@ fn the_command_lines_reference_is_what_the_program_says() {
     };
     let overview = help(&["--help"]);
     let mut text = format!(
-        "# The command line\n\nMade from the program by its tests. What `--json` prints: [schema.md](schema.md).\n\n\
+        "# The command line\n\nMade from the program by its tests. What `--json` prints: [schema.md](schema.md). The agent's: \
+         [cli-agent.md](cli-agent.md).\n\n\
          ```text\n{overview}\n```\n"
     );
-    let listed = overview.split("Commands:").nth(1).expect("commands");
-    let names = listed.lines().skip(1).map_while(|line| line.strip_prefix("  ")?.split(' ').next());
-    for name in names.filter(|name| !name.is_empty() && *name != "help") {
-        text += &help_section(name, &help(&[name, "--help"]));
+    for name in commands(&overview) {
+        let of_command = help(&[name, "--help"]);
+        text += &help_section(name, &of_command);
+        for part in commands(&of_command) {
+            text += &help_section(&format!("{name} {part}"), &help(&[name, part, "--help"]));
+        }
     }
     let file = root().join("docs/cli.md");
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
@@ -79,6 +83,13 @@ fn the_command_lines_reference_is_what_the_program_says() {
     }
     let kept = fs::read_to_string(&file).unwrap_or_default();
     assert!(kept == text, "docs/cli.md is out of date: UPDATE_DOCUMENTS=1 writes it anew");
+}
+
+/// The commands that a help lists.
+fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let listed = help.split_once("\nCommands:\n").map_or("", |(_, listed)| listed);
+    let names = listed.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !name.is_empty() && *name != "help")
 }
 
 /// Each fault that the system can name is in the page for whoever stands before it.
@@ -95,6 +106,35 @@ fn every_fault_that_can_be_named_says_what_to_do() {
         let longest = word.split(['{', '}']).step_by(2).max_by_key(|part| part.len()).unwrap_or_default();
         let longest = longest.trim_matches([' ', '(']);
         assert!(page.contains(longest), "{longest:?} is not in docs/what-do-i-do-when.md");
+    }
+}
+
+/// Every metric that is served is in the page for whoever scrapes it, and what alarms and plots use is served.
+#[test]
+fn every_metric_is_documented_and_every_alarm_has_its_metric() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).expect("a text");
+    let named = |text: &str| -> BTreeSet<String> {
+        let begins = text.match_indices("heliostat_").map(|(at, _)| &text[at..]);
+        let end = |name: &str| name.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(name.len());
+        begins.map(|name| name[..end(name)].to_owned()).collect()
+    };
+    let served = named(&read("supervisor/src/io/web/metrics.rs"));
+    assert!(served.len() >= 25, "{served:?}");
+    let page = read("docs/metrics.md");
+    for name in &served {
+        // A table's row may begin with the whole name and go on with the ends of others.
+        let end = ["supply", "node", "backend"].iter().find_map(|of| {
+            name.strip_prefix(&format!("heliostat_{of}")).filter(|end| page.contains(&format!("`{end}`")))
+        });
+        assert!(end.is_some() || page.contains(&format!("`{name}`")), "{name} is not in docs/metrics.md");
+    }
+    for file in ["deploy/alerts.yml", "deploy/grafana-dashboard.json"] {
+        let text = read(file);
+        if file.ends_with(".json") {
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+        }
+        let unknown: Vec<_> = named(&text).into_iter().filter(|name| !served.contains(name)).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}, which nobody serves");
     }
 }
 

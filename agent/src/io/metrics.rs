@@ -119,11 +119,11 @@ impl Moment {
             "Since its sensors were last read.",
             self.read_ago.map(|ago| ago.as_secs_f64()),
         );
-        let volts = energy.voltage.map(|voltage| voltage.volts());
+        let volts = energy.voltage.map(protocol::Voltage::volts);
         out.one("heliostat_agent_voltage_volts", "At the battery's terminals.", sure(volts));
-        let volts = energy.compensated.map(|voltage| voltage.volts());
+        let volts = energy.compensated.map(protocol::Voltage::volts);
         out.one("heliostat_agent_compensated_voltage_volts", "As it would be without load.", sure(volts));
-        let amps = energy.current.map(|current| current.amps());
+        let amps = energy.current.map(protocol::Current::amps);
         out.one(
             "heliostat_agent_current_amperes",
             "Out of the battery; negative while it charges.",
@@ -150,7 +150,7 @@ impl Moment {
         let host = &self.host;
         let busy = host.cpu_permille.map(|busy| f64::from(busy) / 1000.0);
         out.one("heliostat_agent_processor_ratio", "How busy its processors are.", busy);
-        let celsius = host.temperature.map(|temperature| temperature.celsius());
+        let celsius = host.temperature.map(protocol::Temperature::celsius);
         out.one("heliostat_agent_temperature_celsius", "Its processor's temperature.", celsius);
         let hertz = host.frequency_cap.map(|cap| f64::from(cap.kilohertz()) * 1000.0);
         out.one("heliostat_agent_clock_cap_hertz", "The cap on its clock, while there is one.", hertz);

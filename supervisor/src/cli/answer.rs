@@ -6,6 +6,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::place::SocketArgs;
+use crate::core::view::SCHEMA;
 use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request};
 
@@ -44,4 +45,21 @@ pub(super) fn print<T: Serialize>(
         write!(out, "{}", text(answer))?;
     }
     Ok(())
+}
+
+/// An answer that bears no version of its own.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    answer: &'a T,
+}
+
+/// As [`print`]; JSON gets the version of its form.
+pub(super) fn print_versioned<T: Serialize>(
+    json: bool,
+    answer: &T,
+    text: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
+    print(json, &Versioned { schema: SCHEMA, answer }, |versioned| text(versioned.answer))
 }

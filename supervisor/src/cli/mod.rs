@@ -67,7 +67,7 @@ enum Command {
     /// Have a node do no more than its critical work, until it is resumed
     Drain(person::Args),
     /// End what was asked of a node
-    Resume(person::Args),
+    Resume(person::ResumeArgs),
     /// Switch a node off, until it is woken
     Park(person::Args),
     /// Switch a parked node on, if the energy carries it
@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         Some(Command::History(args)) => history::run(&args),
         Some(Command::Why(args)) => why::run(&args),
         Some(Command::Drain(args)) => person::run(Verb::Drain, &args),
-        Some(Command::Resume(args)) => person::run(Verb::Resume, &args),
+        Some(Command::Resume(args)) => person::run(Verb::Resume, &args.into()),
         Some(Command::Park(args)) => person::run(Verb::Park, &args),
         Some(Command::Wake(args)) => person::run(Verb::Wake, &args),
         Some(Command::Energy(args)) => energy::run(&args),

@@ -33,6 +33,28 @@ pub(super) struct Args {
     socket: SocketArgs,
 }
 
+/// What `resume` is given: it has no end, and nothing to insist on.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    /// The node
+    node: String,
+    /// Why: shown in events
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+impl From<ResumeArgs> for Args {
+    fn from(args: ResumeArgs) -> Self {
+        let ResumeArgs { node, reason, json, socket } = args;
+        Self { node, left: None, reason, force: false, json, socket }
+    }
+}
+
 /// A minute at the least: what is shorter is over before it is done. A year at the most.
 fn span(text: &str) -> Result<Duration, String> {
     let range = Duration::from_mins(1)..=Duration::from_hours(366 * 24);
@@ -58,11 +80,11 @@ pub(super) fn run(verb: Verb, args: &Args) -> anyhow::Result<ExitCode> {
     })?;
     match answered {
         Ok(accepted) => {
-            answer::print(args.json, &accepted, render)?;
+            answer::print_versioned(args.json, &accepted, render)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(refused) if args.json => {
-            answer::print(true, &refused, |_| String::new())?;
+            answer::print_versioned(true, &refused, |_| String::new())?;
             Ok(ExitCode::FAILURE)
         }
         Err(refused) => {

@@ -68,3 +68,26 @@ fn what_is_refused_says_why_and_fails() {
     assert_eq!((output.status.code(), &answer["refused"]), (Some(1), &"last_master".into()));
     assert_eq!(served.ask(&["drain", "pi1", "--for", "soon"]).status.code(), Some(2), "a mistake in typing");
 }
+
+#[test]
+fn yes_and_no_bear_the_version_of_their_form_and_a_resume_has_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let _agent = Agent::join_and_report(served.address, hello("pi1"), report(90.0));
+    let yes = served.ask_json(&["drain", "pi1", "--for", "2h"]);
+    assert_eq!(
+        (&yes["schema"], &yes["node"], &yes["verb"]),
+        (&1.into(), &"pi1".into(), &"drain".into()),
+        "{yes}"
+    );
+    // "Resumed for two hours" would be resumed for good: it is not taken at all.
+    let forever = served.ask(&["resume", "pi1", "--for", "2h"]);
+    assert_eq!(forever.status.code(), Some(2), "{forever:?}");
+    assert_eq!(served.ask_json(&["resume", "pi1"])["standing"], serde_json::Value::Null);
+    let output = served.ask(&["resume", "pi1", "--json"]);
+    let no: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (output.status.code(), &no["schema"], &no["refused"]),
+        (Some(1), &1.into(), &"nothing_to_resume".into())
+    );
+}
