@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use agent::config::Config;
 
@@ -123,4 +124,41 @@ fn every_file_that_a_document_names_exists() {
     }
     assert!(missing.is_empty(), "not there: {missing:#?}");
     assert!(tried >= 50, "only {tried} paths were found");
+}
+
+/// The agent's command line is made by the program itself: `UPDATE_DOCUMENTS=1` writes it.
+#[test]
+fn the_command_lines_reference_is_what_the_agent_says() {
+    let help = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat-agent"));
+        // Whatever the environment of this test is, the text is the same.
+        command.args(words).env("COLUMNS", "80").env_remove("NO_COLOR");
+        let output = command.output().expect("the program runs");
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+    };
+    let commands = |help: &str| -> Vec<String> {
+        let listed = help.split_once("\nCommands:\n").map_or("", |(_, listed)| listed);
+        let names = listed.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next());
+        names.filter(|name| !name.is_empty() && *name != "help").map(str::to_owned).collect()
+    };
+    let section = |name: &str, help: &str| format!("\n## `heliostat-agent {name}`\n\n```text\n{help}\n```\n");
+    let overview = help(&["--help"]);
+    let mut text = format!(
+        "# The agent's command line\n\nMade from the program by its tests. The supervisor's and the operator's: \
+         [cli.md](cli.md).\n\n```text\n{overview}\n```\n"
+    );
+    for name in commands(&overview) {
+        let of_command = help(&[&name, "--help"]);
+        text += &section(&name, &of_command);
+        for part in commands(&of_command) {
+            text += &section(&format!("{name} {part}"), &help(&[&name, &part, "--help"]));
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli-agent.md");
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(&file, &text).expect("it can be written");
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert!(kept == text, "docs/cli-agent.md is out of date: UPDATE_DOCUMENTS=1 writes it anew");
 }

@@ -100,8 +100,11 @@ fn supplies(out: &mut Text, supplies: &[SupplyView]) {
     }
 }
 
+/// One family of a forecast.
+type OfForecast = (&'static str, &'static str, fn(&ForecastView) -> Option<Seconds>);
+
 fn forecast(out: &mut Text, forecasts: &[ForecastView]) {
-    let families: [(&'static str, &str, fn(&ForecastView) -> Option<Seconds>); 2] = [
+    let families: [OfForecast; 2] = [
         (
             "heliostat_supply_time_to_full_seconds",
             "Until the plan expects the battery to be full.",
@@ -181,6 +184,9 @@ fn containers<'a>(out: &mut Text, nodes: impl Iterator<Item = &'a NodeView>) {
     }
 }
 
+/// One family of a balancer's server.
+type OfServer = (&'static str, &'static str, fn(&ServerView) -> f64);
+
 fn backends(out: &mut Text, backends: &[BackendView]) {
     if backends.is_empty() {
         return;
@@ -193,7 +199,7 @@ fn backends(out: &mut Text, backends: &[BackendView]) {
             ("server", server.name.clone()),
         ]
     };
-    let families: [(&'static str, &str, fn(&ServerView) -> f64); 2] = [
+    let families: [OfServer; 2] = [
         ("heliostat_backend_sessions", "Sessions that HAProxy's servers serve now.", |s| {
             f64::from(s.sessions)
         }),

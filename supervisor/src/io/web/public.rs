@@ -9,6 +9,7 @@ use super::super::clock::Timestamp;
 use super::super::history::Course;
 use super::Seen;
 use crate::core::Liveness;
+use crate::core::budget::view::ForecastView;
 use crate::core::history::{Quantity, Subject, class_counts};
 use crate::core::journal::What;
 use crate::core::view::{NodeView, SCHEMA, SupplyView};
@@ -98,7 +99,7 @@ fn supply(view: &SupplyView, seen: &Seen) -> PublicSupply {
             .filter(|_| !charging)
             .map(|time| protocol::Seconds(time.best.0 / 600 * 600).to_string()),
         full_in: forecast
-            .and_then(|forecast| forecast.full_in())
+            .and_then(ForecastView::full_in)
             .filter(|_| charging)
             .map(|time| protocol::Seconds(time.0 / 600 * 600).to_string()),
         sunrise_in: forecast
