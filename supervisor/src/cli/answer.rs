@@ -55,7 +55,7 @@ struct Versioned<'a, T> {
     answer: &'a T,
 }
 
-/// As [`print`]; JSON gets the version of its form.
+/// As [`print()`]; JSON gets the version of its form.
 pub(super) fn print_versioned<T: Serialize>(
     json: bool,
     answer: &T,
