@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::{Current, Soc, Stage};
 use tests::require;
 
-use crate::field::{Field, battery, falls, rises};
+use crate::field::{Field, PATIENCE, battery, falls, rises};
 
 /// A stage, the state of charge of a story that leads there and stays, and how to see that it is carried out.
 struct Case {
@@ -59,9 +59,7 @@ fn agent_is_killed(&Case { stage, soc_percent, container, state }: &Case) {
 
     // The next life begins where the battery is, rests a little, then the sun comes.
     let mut agent = field.agent(&rises(soc_percent, Duration::from_mins(40)));
-    tests::wait::until_true("the agent's first report", Duration::from_secs(30), || {
-        field.watcher.stage().is_some()
-    });
+    tests::wait::until_true("the agent's first report", PATIENCE, || field.watcher.stage().is_some());
     let first = field.watcher.stages()[0];
     assert_eq!(first, stage, "the stage that it was killed in");
     field.see(container, state);
@@ -69,7 +67,7 @@ fn agent_is_killed(&Case { stage, soc_percent, container, state }: &Case) {
         field.watcher.stage() == Some(Stage::Normal)
     });
     field.see_everything_restored();
-    agent.terminate(Duration::from_secs(10));
+    agent.terminate(PATIENCE);
 }
 
 fn docker_is_restarted(&Case { stage, soc_percent, container, state }: &Case) {

@@ -3,6 +3,8 @@
 use tests::engine::Engine;
 use tests::require;
 
+use crate::field::PATIENCE;
+
 #[test]
 fn an_engine_runs_containers_restarts_and_leaves_nothing_behind() {
     if !require::docker_engine("an_engine_runs_containers_restarts_and_leaves_nothing_behind") {
@@ -14,9 +16,7 @@ fn an_engine_runs_containers_restarts_and_leaves_nothing_behind() {
     assert_eq!(engine.state("always"), "running");
     assert_eq!(engine.cpu("always"), (500_000_000, 0, 0));
     engine.restart();
-    tests::wait::until_true("the container to come back", std::time::Duration::from_secs(20), || {
-        engine.state("always") == "running"
-    });
+    tests::wait::until_true("the container to come back", PATIENCE, || engine.state("always") == "running");
     assert_eq!(engine.state("once"), "exited");
     engine.docker(&["update", "--cpu-quota", "20000", "once"]);
     assert_eq!(engine.cpu("once"), (0, 20000, 0));
@@ -51,7 +51,7 @@ fn an_engine_that_crashes_starts_its_containers_again() {
                 "all to run again: {}",
                 engine.docker(&["ps", "-a", "--format", "{{.Names}} {{.Status}}"])
             ),
-            std::time::Duration::from_secs(30),
+            PATIENCE,
             all_run,
         );
     }

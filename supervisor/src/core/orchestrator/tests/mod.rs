@@ -104,6 +104,9 @@ impl World {
             notes: Vec::new(),
             slots: 0,
         };
+        for index in 1..=3 {
+            world.member(&format!("pi{index}")).running.clear();
+        }
         world.add_task("svc", Some("id4"));
         world.add_task("svc", Some("id5"));
         world

@@ -54,3 +54,58 @@ fn where_swarm_cannot_be_told_nobody_waits_for_it() {
     world.leave("pi5");
     assert_eq!(world.core.look(world.now, &world.members, &world.traffic, true).action, None);
 }
+
+/// Looks at the moments that it asks for; says at which of them it did.
+fn looks(world: &mut World, span: Duration) -> Vec<Duration> {
+    let (begun, mut looks) = (world.now, Vec::new());
+    while world.now.since(begun) < span {
+        while let Some(action) = world.core.look(world.now, &world.members, &world.traffic, true).action {
+            assert_eq!(action, Action::Look, "nothing is to be changed");
+            looks.push(world.now.since(begun));
+            let event = Event::Seen(Box::new(world.swarm.clone()));
+            world.core.take(world.now, event, &world.members, &mut world.notes);
+        }
+        world.now = world.core.next_wake().expect("it looks again");
+    }
+    looks
+}
+
+/// Swarm itself gives `pi5`'s task to `pi3`.
+fn move_by_swarm(world: &mut World) {
+    let task = world.swarm.tasks.iter_mut().find(|task| task.node.as_deref() == Some("id5")).unwrap();
+    task.node = Some("id3".to_owned());
+}
+
+#[test]
+fn what_an_agent_says_of_its_tasks_is_soon_looked_for_in_swarm() {
+    let mut world = World::new();
+    assert_eq!(looks(&mut world, SECOND * 12), [0, 5, 10].map(Duration::from_secs), "all agree");
+    // Swarm noticed that a task ended, and began another, which its agent sees at once.
+    move_by_swarm(&mut world);
+    world.member("pi5").running.clear();
+    world.member("pi3").running.push("web.2.xyz".to_owned());
+    let after = looks(&mut world, SECOND * 12);
+    assert_eq!(after[0], Duration::ZERO);
+    assert!(world.core.tasks().running.contains(&("web".to_owned(), name("pi3"))));
+    assert_eq!(after[1..], [5, 10].map(Duration::from_secs), "and then all agree again");
+}
+
+#[test]
+fn a_task_that_waits_is_looked_at_more_often_and_not_for_ever() {
+    let mut world = World::new();
+    let ended = world.swarm.tasks.last_mut().unwrap();
+    (ended.running, ended.node) = (false, None);
+    world.member("pi5").running.clear();
+    let looks = looks(&mut world, SECOND * 60);
+    assert!(looks.windows(2).take(20).all(|two| two[1] - two[0] <= Duration::from_millis(500)), "{looks:?}");
+    assert!(looks.len() <= 45, "it may be so for good: {looks:?}");
+}
+
+#[test]
+fn a_silent_engine_s_tasks_are_looked_for_soon() {
+    let mut world = World::new();
+    looks(&mut world, SECOND * 6);
+    world.member("pi5").presence = Presence::Unclear;
+    let after = looks(&mut world, SECOND * 2);
+    assert!(after.len() >= 3, "{after:?}");
+}
