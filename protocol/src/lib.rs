@@ -15,6 +15,7 @@
 
 pub mod codec;
 pub mod delta;
+pub mod engine;
 pub mod fault;
 pub mod frame;
 pub mod id;

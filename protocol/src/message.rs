@@ -11,12 +11,14 @@
 //!   | Outcome                       --->  |
 //!   | Goodbye (parked, stopping)    --->  |   so that "parked" is never taken for "lost"
 //!   |  <---  Standing  --->               |   what a person asked, carried from one supervisor to the next
+//!   |  <---  RestartEngine                |   the node's container engine; answered by Engine
 //! ```
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{EngineOrder, EngineOutcome};
 use crate::id::{BootId, NodeName, OrderId, Sequence, SupplyName, Term};
 use crate::reason::{OrderReason, Reason};
 use crate::report::{ContainerEntry, Energy, Report};
@@ -215,6 +217,8 @@ pub enum AgentMessage<'a> {
     Goodbye(Goodbye),
     /// What a person asked, passed on from another supervisor (version 2).
     Standing(Standing),
+    /// What became of an order to restart the container engine (version 3).
+    Engine(EngineOutcome),
 }
 
 /// The supply as the leader knows it, for nodes that do not measure it themselves.
@@ -245,4 +249,6 @@ pub enum SupervisorMessage {
     Switch(SwitchOrder),
     /// What a person asked, to be passed on to the other supervisors (version 2).
     Standing(Standing),
+    /// Restart the node's container engine (version 3).
+    RestartEngine(EngineOrder),
 }

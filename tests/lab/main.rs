@@ -10,6 +10,7 @@ mod crashes;
 mod erp;
 mod fleet;
 mod harness;
+mod held;
 mod losses;
 mod nights;
 mod three_masters;

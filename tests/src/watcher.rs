@@ -143,7 +143,8 @@ fn listen_to(mut link: TcpStream, heard: &Mutex<Heard>) {
                 AgentMessage::Container(_)
                 | AgentMessage::Outcome(_)
                 | AgentMessage::Goodbye(_)
-                | AgentMessage::Standing(_) => {}
+                | AgentMessage::Standing(_)
+                | AgentMessage::Engine(_) => {}
             }
         }
     }

@@ -121,6 +121,7 @@ fn words(note: &Note) -> String {
         Note::Warning(words) => format!("warning: {words}"),
         Note::PowerOff(reason) => format!("powers off: {reason}"),
         Note::Ended => "ended on purpose".to_owned(),
+        Note::EngineRestart(reason) => format!("restarts the container engine: {reason}"),
     }
 }
 

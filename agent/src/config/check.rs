@@ -70,6 +70,18 @@ pub(super) fn containers(document: &mut Document<'_>, containers: Option<&Part<'
         let found = format!("{} is no absolute path, like \"/var/run/docker.sock\"", value.socket.display());
         complain(document, section, "socket", What::Value(found));
     }
+    let Some(program) = value.restart.first() else { return };
+    if program.is_empty() || program.contains(char::is_whitespace) {
+        let meant = program.split_whitespace().map(|word| format!("{word:?}")).collect::<Vec<_>>();
+        let meant = if meant.is_empty() {
+            "\"systemctl\", \"restart\", \"docker\"".to_owned()
+        } else {
+            meant.join(", ")
+        };
+        let found =
+            format!("begins with {program:?}, which is no program: write each word by itself, [{meant}]");
+        complain(document, section, "restart", What::Value(found));
+    }
 }
 
 /// Checks `[agent_check]`.

@@ -174,6 +174,8 @@ pub struct Containers {
     /// How long a container may take to stop, where its label says nothing.
     #[serde(deserialize_with = "text::duration")]
     pub stop_timeout: Duration,
+    /// The command that restarts the engine, for a leader that asks for it; empty: never.
+    pub restart: Vec<String>,
 }
 
 impl Default for Containers {
@@ -184,6 +186,7 @@ impl Default for Containers {
             throttle_deferrable: Cpus::from_milli(250),
             throttle_standard: Cpus::from_milli(1000),
             stop_timeout: Duration::from_secs(10),
+            restart: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use protocol::engine::{EngineOutcome, EngineReason};
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::report::ContainerEntry;
 use protocol::standing::Standing;
@@ -100,6 +101,13 @@ pub enum Action {
         /// On or off.
         on: bool,
     },
+    /// Restart the container engine, by the config's own command.
+    RestartEngine {
+        /// For the outcome.
+        id: ActionId,
+        /// Why a leader wants it.
+        reason: EngineReason,
+    },
     /// Sync the disks and power the node off, after all actions before it have ended.
     PowerOff {
         /// For the outcome, should it fail.
@@ -191,6 +199,8 @@ pub enum Outgoing {
     Goodbye(Goodbye),
     /// What a person asked of a node, passed on.
     Standing(Box<Standing>),
+    /// What became of an order to restart the container engine.
+    Engine(EngineOutcome),
 }
 
 /// What a person should read in the log.

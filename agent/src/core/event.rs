@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use protocol::engine::EngineOrder;
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
 use protocol::standing::Standing;
 use protocol::{Frequency, NodeName, Sequence, Temperature};
@@ -166,6 +167,8 @@ pub enum LinkEvent {
     Switch(SwitchOrder),
     /// What a person asked of a node, to be passed on.
     Standing(Standing),
+    /// The container engine is to be restarted.
+    RestartEngine(EngineOrder),
 }
 
 /// Why an action failed. The core decides whether to try again.

@@ -5,6 +5,7 @@
 //! (which floor, why?) -> [`course`] (which stage: floor and [`orders`] together) -> [`shed`] (which containers?),
 //! [`governor`] (the clock), [`spare`] (what the board does without), [`lamp`], [`parking`] (the end of `Halt`), [`report`], [`keeper`] (the state file).
 //! Other nodes' power goes through [`switching`].
+//! The engine itself is restarted only when a leader asks for it: [`engine`].
 //! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
 //! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
 //!
@@ -20,6 +21,7 @@ pub mod advice;
 pub mod course;
 mod deciding;
 pub mod energy;
+pub mod engine;
 pub mod event;
 pub mod filter;
 mod getters;
@@ -56,6 +58,7 @@ use action::{Action, ActionId, Ids};
 use advice::Advice;
 use course::Course;
 use energy::Estimator;
+use engine::EngineRestart;
 use event::{Event, HostSample, SupervisorId};
 use filter::Filter;
 use governor::Governor;
@@ -137,6 +140,7 @@ pub struct Agent {
     reporter: Reporter,
     keeper: Keeper,
     switch_asked: BTreeMap<ActionId, Asked>,
+    engine: EngineRestart,
     /// Asked to stop: the last save that is waited for.
     ending: Option<ActionId>,
     terminated: bool,
@@ -213,6 +217,7 @@ impl Agent {
             reporter: Reporter::new(config.supervisors.len()),
             keeper: Keeper::new(config.state.interval, saved),
             switch_asked: BTreeMap::new(),
+            engine: EngineRestart::new(!config.containers.restart.is_empty()),
             ending: None,
             terminated: false,
         }

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use protocol::engine::EngineReason;
 use protocol::report::Energy;
 use protocol::{BootId, Fault, NodeName, Reason, Stage, Uptime};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,8 @@ pub enum Note {
     PowerOff(Reason),
     /// The agent ended on purpose.
     Ended,
+    /// The container engine was to be restarted.
+    EngineRestart(EngineReason),
 }
 
 /// Decides what is kept, and when it is written.
@@ -202,6 +205,7 @@ fn note(action: &Action) -> Option<Note> {
             Note::Container { container: container.to_string(), change: *change }
         }
         Action::Switch { node, on, .. } => Note::Switch { node: node.clone(), on: *on },
+        Action::RestartEngine { reason, .. } => Note::EngineRestart(*reason),
         Action::PowerOff { reason, .. } => Note::PowerOff(reason.clone()),
         Action::Warn(warning) => Note::Warning(cut(&warning.to_string())),
         Action::Stop => Note::Ended,

@@ -1,9 +1,11 @@
 //! Taking events in: what happened becomes what is known. Nothing is decided here.
 
 use protocol::Uptime;
+use protocol::engine::{EngineOrder, EngineOutcome, EngineRefusal};
 use protocol::message::{Goodbye, OrderOutcome, OrderRefusal, SwitchOrder};
 
 use super::action::{Action, ActionId, Warning};
+use super::engine;
 use super::event::{ActionError, Event, LinkEvent, SupervisorId};
 use super::filter::Heard;
 use super::{Agent, Asked};
@@ -81,6 +83,7 @@ impl Agent {
                 let asked = Asked { supervisor, order: order.id };
                 taken.order = Some((asked, self.orders.take(now, &order)));
             }
+            LinkEvent::RestartEngine(order) => self.restart_engine(now, supervisor, order, actions),
             LinkEvent::Switch(order) => {
                 let asked = Asked { supervisor, order: order.id };
                 taken.order = self.switch(asked, order, actions).err().map(|refusal| (asked, Err(refusal)));
@@ -107,6 +110,46 @@ impl Agent {
         Ok(())
     }
 
+    /// Begins to restart the container engine, or says why not; the answer follows its outcome.
+    fn restart_engine(
+        &mut self,
+        now: Uptime,
+        supervisor: SupervisorId,
+        order: EngineOrder,
+        actions: &mut Vec<Action>,
+    ) {
+        let EngineOrder { id: number, reason } = order;
+        if let Err(refusal) = self.admit_engine(now, order) {
+            return self.engine_ended(
+                supervisor,
+                EngineOutcome { id: number, result: Err(refusal) },
+                actions,
+            );
+        }
+        let id = self.ids.next();
+        actions.push(Action::RestartEngine { id, reason });
+        self.engine.begin(now, id, supervisor, number);
+    }
+
+    fn admit_engine(&mut self, now: Uptime, order: EngineOrder) -> Result<(), EngineRefusal> {
+        if let Err(OrderRefusal::Older { newest }) = self.orders.admit(order.id) {
+            return Err(EngineRefusal::Older { newest });
+        }
+        if self.terminated || self.parking.is_off() {
+            return Err(EngineRefusal::Ending);
+        }
+        self.engine.admit(now, self.course.stage())
+    }
+
+    /// What became of it is for whoever asked, and for this node's own log.
+    fn engine_ended(&mut self, supervisor: SupervisorId, outcome: EngineOutcome, actions: &mut Vec<Action>) {
+        if let Err(refusal) = &outcome.result {
+            let what = "restart the container engine".to_owned();
+            actions.push(Action::Warn(Warning::ActionFailed { what, why: refusal.to_string() }));
+        }
+        self.reporter.answer_engine(supervisor, outcome, actions);
+    }
+
     fn outcome(
         &mut self,
         now: Uptime,
@@ -128,6 +171,11 @@ impl Agent {
             };
             self.reporter.answer(asked.supervisor, OrderOutcome { id: asked.order, result }, actions);
             return;
+        }
+        if let Some(asked) = self.engine.ended(action) {
+            let result = result.as_ref().map(|()| ()).map_err(engine::refusal);
+            let outcome = EngineOutcome { id: asked.order, result };
+            return self.engine_ended(asked.supervisor, outcome, actions);
         }
         if self.parking.is_mine(action) {
             if let Err(error) = result {

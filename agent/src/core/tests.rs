@@ -3,6 +3,7 @@
 mod containers;
 mod docker;
 mod dusk;
+mod engine;
 mod faults;
 mod links;
 mod stages;

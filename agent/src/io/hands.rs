@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::cpufreq::Cpufreq;
 use super::docker::{self, Engine};
 use super::dry_run::Shadow;
+use super::engine_restart;
 use super::leds::Leds;
 use super::links::Links;
 use super::power_off::PowerOff;
@@ -34,6 +35,8 @@ pub struct Hands {
     /// In a dry run: the containers as they would be.
     shadow: Option<Shadow>,
     engine: Engine,
+    /// The command that restarts the engine; may be empty.
+    engine_restart: Vec<String>,
     cpufreq: Cpufreq,
     leds: Leds,
     spare: Spare,
@@ -66,6 +69,7 @@ impl Hands {
             recorder: saver.is_some().then(|| Writer::start(recorder::path(&config.state.path))),
             saver,
             engine,
+            engine_restart: config.containers.restart.clone(),
             links,
             cpufreq: Cpufreq::new(root),
             leds: Leds::new(root, &config.leds),
@@ -155,6 +159,10 @@ impl Hands {
                 let result = self.unless_dry(String::new, |hands| hands.switches.set(&node, on));
                 self.now(id, result, ended);
             }
+            Action::RestartEngine { id, reason } => {
+                warn!(dry_run = self.dry_run(), "restarts the container engine: {reason}");
+                self.restart_engine(id, ended);
+            }
             Action::Send { supervisor, message } => {
                 if let Outgoing::Outcome(OrderOutcome { id, result: Ok(_) }) = &message {
                     self.links.obeyed(id.term);
@@ -200,6 +208,20 @@ impl Hands {
         let (power_off, events) = (self.power_off.clone(), self.events.clone());
         tokio::spawn(async move {
             let result = power_off.carry_out().await;
+            let _ = events.send(outcome(id, result)).await;
+        });
+    }
+
+    /// Not among what a power off waits for: a battery waits for no engine.
+    fn restart_engine(&self, id: ActionId, ended: &mut Vec<Event>) {
+        if self.is_dry_run() {
+            ended.push(outcome(id, Ok(())));
+            return;
+        }
+        let (words, events) = (self.engine_restart.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let result = engine_restart::restart(&words).await;
+            info!("the container engine was restarted: {}", if result.is_ok() { "yes" } else { "no" });
             let _ = events.send(outcome(id, result)).await;
         });
     }

@@ -346,6 +346,7 @@ impl Peer {
                 Ok(SupervisorMessage::Order(order)) => LinkEvent::Order(order),
                 Ok(SupervisorMessage::Supply(supply)) => LinkEvent::Supply(supply),
                 Ok(SupervisorMessage::Switch(order)) => LinkEvent::Switch(order),
+                Ok(SupervisorMessage::RestartEngine(order)) => LinkEvent::RestartEngine(order),
                 Ok(SupervisorMessage::Standing(standing)) => LinkEvent::Standing(standing),
             };
             if self.tell(event).await.is_err() {
@@ -392,6 +393,7 @@ async fn send(socket: &mut Box<dyn Stream>, message: &Outgoing) -> io::Result<()
         Outgoing::Container(entry) => write(socket, &AgentMessage::Container(entry.clone())).await,
         Outgoing::Outcome(outcome) => write(socket, &AgentMessage::Outcome(outcome.clone())).await,
         Outgoing::Goodbye(goodbye) => write(socket, &AgentMessage::Goodbye(goodbye.clone())).await,
+        Outgoing::Engine(outcome) => write(socket, &AgentMessage::Engine(outcome.clone())).await,
         Outgoing::Standing(standing) => write(socket, &AgentMessage::Standing((**standing).clone())).await,
     }
 }

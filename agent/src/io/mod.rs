@@ -19,6 +19,7 @@ pub mod config_file;
 pub mod cpufreq;
 pub mod docker;
 pub mod dry_run;
+pub mod engine_restart;
 pub mod hands;
 pub mod host;
 pub mod identity;

@@ -211,9 +211,10 @@ impl Link {
                     AgentMessage::Report { sequence, report } => Said::Full(sequence, Box::new(report)),
                     AgentMessage::Delta { sequence, back, .. } => Said::Delta(sequence, back),
                     AgentMessage::Goodbye(_) => Said::Goodbye,
-                    AgentMessage::Container(_) | AgentMessage::Outcome(_) | AgentMessage::Standing(_) => {
-                        Said::Other
-                    }
+                    AgentMessage::Container(_)
+                    | AgentMessage::Outcome(_)
+                    | AgentMessage::Standing(_)
+                    | AgentMessage::Engine(_) => Said::Other,
                 }
             });
             self.read = rest.to_vec();

@@ -6,6 +6,7 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use protocol::engine::{EngineOrder, EngineOutcome, EngineReason, EngineRefusal};
 use protocol::message::{
     Goodbye, Hello, Order, OrderOutcome, OrderRefusal, Refusal, SupplyReport, SwitchOrder, Welcome,
 };
@@ -298,6 +299,21 @@ fn outcome() -> impl Strategy<Value = OrderOutcome> {
         .prop_map(|(id, result)| OrderOutcome { id, result })
 }
 
+fn engine_outcome() -> impl Strategy<Value = EngineOutcome> {
+    let refusal = prop_oneof![
+        Just(EngineRefusal::NotConfigured),
+        order_id().prop_map(|newest| EngineRefusal::Older { newest }),
+        stage().prop_map(|stage| EngineRefusal::Saving { stage }),
+        Just(EngineRefusal::Ending),
+        Just(EngineRefusal::UnderWay),
+        seconds().prop_map(|after| EngineRefusal::Again { after }),
+        Just(EngineRefusal::TimedOut),
+        ".{0,120}".prop_map(|why| EngineRefusal::Failed { why: Words::cut(&why) }),
+    ];
+    (order_id(), prop_oneof![Just(Ok(())), refusal.prop_map(Err)])
+        .prop_map(|(id, result)| EngineOutcome { id, result })
+}
+
 fn standing() -> impl Strategy<Value = Standing> {
     let wish = prop_oneof![Just(Wish::Withdrawn), Just(Wish::Drain), Just(Wish::Park), Just(Wish::Awake)];
     (order_id(), node(), wish, option::of(seconds()), ".{0,40}", ".{0,120}").prop_map(
@@ -333,6 +349,7 @@ pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage<'static>> {
         outcome().prop_map(AgentMessage::Outcome),
         goodbye.prop_map(AgentMessage::Goodbye),
         standing().prop_map(AgentMessage::Standing),
+        engine_outcome().prop_map(AgentMessage::Engine),
     ]
 }
 
@@ -381,5 +398,8 @@ pub(crate) fn supervisor_message() -> impl Strategy<Value = SupervisorMessage> {
         supply.prop_map(SupervisorMessage::Supply),
         switch.prop_map(SupervisorMessage::Switch),
         standing().prop_map(SupervisorMessage::Standing),
+        (order_id(), seconds()).prop_map(|(id, since)| {
+            SupervisorMessage::RestartEngine(EngineOrder { id, reason: EngineReason::HeldDown { since } })
+        }),
     ]
 }

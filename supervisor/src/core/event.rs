@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use protocol::engine::EngineOutcome;
 use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
 use protocol::{Sequence, Standing};
@@ -123,6 +124,8 @@ pub enum FromAgent {
     Goodbye(Goodbye),
     /// What a person asked another supervisor.
     Standing(Box<Standing>),
+    /// What became of an order to restart the container engine.
+    Engine(EngineOutcome),
 }
 
 impl From<AgentMessage<'_>> for FromAgent {
@@ -136,6 +139,7 @@ impl From<AgentMessage<'_>> for FromAgent {
             AgentMessage::Container(entry) => Self::Container(entry),
             AgentMessage::Outcome(outcome) => Self::Outcome(outcome),
             AgentMessage::Goodbye(goodbye) => Self::Goodbye(goodbye),
+            AgentMessage::Engine(outcome) => Self::Engine(outcome),
             AgentMessage::Standing(standing) => Self::Standing(Box::new(standing)),
         }
     }

@@ -199,6 +199,11 @@ impl Supervisor {
         }
     }
 
+    /// Whether a link's agent speaks this version, or a later one.
+    pub(super) fn speaks(&self, link: LinkId, version: u16) -> bool {
+        self.links.get(&link).is_some_and(|link| link.node.is_some() && link.version >= version)
+    }
+
     /// The links on which what persons asked may be said.
     pub(super) fn standing_links(&self) -> Vec<LinkId> {
         let speaks = |link: &Link| link.node.is_some() && link.version >= VERSION_STANDING;
@@ -290,6 +295,10 @@ impl Supervisor {
                 node.parked_at = parking.then_some(now);
                 node.parked_by = ParkedBy::of(&goodbye);
                 // The agent closes the link when it goes; closing it here would make it call again meanwhile.
+            }
+            FromAgent::Engine(outcome) => {
+                let name = node.name.clone();
+                self.on_engine_outcome(now, &name, outcome, actions);
             }
             FromAgent::Standing(standing) => self.on_standing(now, &standing, actions),
             // `on_said` saw to hellos.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use protocol::engine::{EngineOrder, EngineOutcome, EngineReason, EngineRefusal};
 use protocol::message::SupervisorMessage;
+use protocol::version::VERSION_ENGINE;
 use protocol::{NodeName, Stage, Uptime};
 
 use super::Supervisor;
@@ -12,7 +14,7 @@ use super::fleet::Node;
 use super::journal::{Record, What};
 use super::member;
 use super::notes::of_node;
-use super::orchestrator::{self, Orchestrator};
+use super::orchestrator::{self, HeldDown, Orchestrator};
 use super::planner::{Change, Step};
 use super::relief::{Progress, Reliefs};
 use super::witness::{Said, Testimony, Verdict};
@@ -86,8 +88,8 @@ impl Supervisor {
             let outcome = orchestrator.look(now, &members, &around, leads);
             actions.extend(outcome.action.map(Action::Orchestrator));
             self.record_orchestrator(now, outcome.notes, actions);
-            for node in outcome.stuck {
-                self.heal(now, &node, actions);
+            if let Some(held) = outcome.held {
+                self.heal(now, &held, actions);
             }
         }
     }
@@ -174,9 +176,35 @@ impl Supervisor {
         }
     }
 
-    /// A node that Swarm calls down though it answers.
-    fn heal(&mut self, now: Uptime, node: &NodeName, actions: &mut Vec<Action>) {
-        let note = orchestrator::Note::Stuck { told: false };
+    /// A node that Swarm calls down though it answers: its agent is asked for a new process of its engine, if it knows how.
+    fn heal(&mut self, now: Uptime, held: &HeldDown, actions: &mut Vec<Action>) {
+        let HeldDown { node, since, heal } = held;
+        let link = self.fleet.get(node).and_then(|node| node.link);
+        let link = link.filter(|link| *heal && self.speaks(*link, VERSION_ENGINE));
+        let note = orchestrator::Note::Stuck { told: link.is_some() };
+        self.record_of(now, node, What::Orchestrator { note }, actions);
+        if let Some(link) = link {
+            let reason = EngineReason::HeldDown { since: (*since).into() };
+            let order = EngineOrder { id: self.orders.next_id(), reason };
+            actions.push(Action::Send { link, message: SupervisorMessage::RestartEngine(order) });
+        }
+    }
+
+    /// An agent restarted its engine, or says why it did not.
+    pub(super) fn on_engine_outcome(
+        &mut self,
+        now: Uptime,
+        node: &NodeName,
+        outcome: EngineOutcome,
+        actions: &mut Vec<Action>,
+    ) {
+        if let Err(EngineRefusal::Older { newest }) = outcome.result {
+            self.on_term(now, newest.term, newest.term == self.term(), actions);
+        }
+        let note = match outcome.result {
+            Ok(()) => orchestrator::Note::EngineRestarted,
+            Err(why) => orchestrator::Note::EngineNotRestarted { why },
+        };
         self.record_of(now, node, What::Orchestrator { note }, actions);
     }
 

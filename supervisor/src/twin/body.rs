@@ -134,7 +134,10 @@ impl Twin {
             Action::SetFrequencyCap { id, cap } => {
                 self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Clock(cap));
             }
-            Action::ShowLamps { id, .. } | Action::SwitchPart { id, .. } => {
+            // There is no Swarm in the twin: nobody asks for an engine's restart.
+            Action::ShowLamps { id, .. }
+            | Action::SwitchPart { id, .. }
+            | Action::RestartEngine { id, .. } => {
                 self.ends_in(life, SWITCH_TAKES, Some(id), Effect::Lamp);
             }
             Action::Send { message, .. } => self.send_up(life, &message),

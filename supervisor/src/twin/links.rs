@@ -117,6 +117,7 @@ impl Twin {
             Outgoing::Container(entry) => AgentMessage::Container(entry.clone()),
             Outgoing::Outcome(outcome) => AgentMessage::Outcome(outcome.clone()),
             Outgoing::Goodbye(goodbye) => AgentMessage::Goodbye(goodbye.clone()),
+            Outgoing::Engine(outcome) => AgentMessage::Engine(outcome.clone()),
             Outgoing::Standing(standing) => AgentMessage::Standing((**standing).clone()),
         };
         let bytes = frame(|out| message.encode(out).ok());
@@ -193,6 +194,7 @@ impl Twin {
             (Some(SupervisorMessage::Order(order)), true) => LinkEvent::Order(order),
             (Some(SupervisorMessage::Supply(supply)), true) => LinkEvent::Supply(supply),
             (Some(SupervisorMessage::Switch(order)), true) => LinkEvent::Switch(order),
+            (Some(SupervisorMessage::RestartEngine(order)), true) => LinkEvent::RestartEngine(order),
             (Some(SupervisorMessage::Standing(standing)), true) => LinkEvent::Standing(standing),
             // A refusal, a message out of order, or bytes that are no message.
             _ => {

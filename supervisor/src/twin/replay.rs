@@ -209,6 +209,7 @@ impl Replay {
                     | Action::ShowLamps { id, .. }
                     | Action::Switch { id, .. }
                     | Action::SwitchPart { id, .. }
+                    | Action::RestartEngine { id, .. }
                     | Action::PowerOff { id, .. } => id,
                     _ => continue,
                 };

@@ -10,7 +10,7 @@ use agent::core::state::State;
 use agent::io::state_file::StateFile;
 use protocol::Soc;
 
-use super::host::Host;
+use super::host::{Host, RESTART_ENGINE};
 use super::layout::ADDRESS;
 use super::part::Part;
 use super::supply::{CAPACITY_AMP_HOURS, RESISTANCE_OHMS};
@@ -39,7 +39,8 @@ pub fn agent(host: &Host, masters: &[&Host], more: &str) -> String {
          [[sensor]]\nkind = \"hwmon\"\nchip = \"ina226\"\n\n\
          [sampling]\ninterval = \"200 ms\"\nhost_interval = \"5 s\"\n\n\
          {LADDER}\n\
-         [containers]\nsocket = \"{folder}/docker.sock\"\nstop_timeout = \"5 s\"\n\n\
+         [containers]\nsocket = \"{folder}/docker.sock\"\nstop_timeout = \"5 s\"\n\
+         restart = [\"sh\", \"{folder}/{RESTART_ENGINE}\"]\n\n\
          [state]\npath = \"{folder}/agent.state\"\n\n\
          [halt]\npower_off = \"systemd\"\n",
         name = plan.name,

@@ -65,6 +65,7 @@ impl Host {
         let folder = lab.join(&plan.name);
         std::fs::create_dir_all(folder.join("hwmon")).expect("a folder");
         std::fs::write(folder.join("systemctl"), SYSTEMCTL).expect("a file");
+        std::fs::write(folder.join(RESTART_ENGINE), RESTART_ENGINE_SCRIPT).expect("a file");
         std::fs::write(folder.join(Part::Dockerd.config_file()), "{}\n").expect("a file");
         let group = format!("/{name_of_lab}/{}", plan.name);
         let state = Mutex::new(State::default());
@@ -238,7 +239,13 @@ impl Host {
         let command = part.command(&self.folder, &self.group);
         let log = self.log_file(part.name());
         let child = self
-            .inside(&["sh", "-c", JOIN, "join", &self.group])
+            .inside(&[
+                "sh",
+                "-c",
+                if part == Part::Dockerd { JOIN_AND_KEEP } else { JOIN },
+                "join",
+                &self.group,
+            ])
             .args(command)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
@@ -279,7 +286,7 @@ impl Host {
 
     fn end(&self, part: Part, how: Signal) {
         let Some(Some(mut child)) = self.state().parts.remove(&part) else { return };
-        if let Some(program) = child_of(child.id()) {
+        if let Some(program) = program_of(part, &child) {
             signal(program, how);
         }
         wait::until_true(format!("{} on {} to end", part.name(), self.name()), PATIENCE, || {
@@ -290,7 +297,7 @@ impl Host {
     /// The process of a program, as the machine numbers it; `None` when it does not run.
     pub fn pid(&self, part: Part) -> Option<u32> {
         let state = self.state();
-        child_of(state.parts.get(&part)?.as_ref()?.id())
+        program_of(part, state.parts.get(&part)?.as_ref()?)
     }
 
     /// The end of a program's log.
@@ -403,6 +410,12 @@ fn child_of(parent: u32) -> Option<u32> {
     children.split_whitespace().next()?.parse().ok()
 }
 
+/// The process of a part; an engine has a shell above it that keeps it.
+fn program_of(part: Part, child: &Child) -> Option<u32> {
+    let program = child_of(child.id())?;
+    if part == Part::Dockerd { child_of(program) } else { Some(program) }
+}
+
 /// Runs a command for its success alone.
 fn succeeds(mut command: Command) -> bool {
     command
@@ -419,6 +432,27 @@ for top in /sys/fs/cgroup/freezer /sys/fs/cgroup; do
   [ -e "$top$group/host/cgroup.procs" ] && echo 0 >"$top$group/host/cgroup.procs"
 done
 exec "$@""#;
+
+/// As [`JOIN`], for an engine: when its restart was asked for ([`RESTART_ENGINE`]), another one follows it, as under systemd.
+const JOIN_AND_KEEP: &str = r#"group=$1; shift
+for top in /sys/fs/cgroup/freezer /sys/fs/cgroup; do
+  [ -e "$top$group/host/cgroup.procs" ] && echo 0 >"$top$group/host/cgroup.procs"
+done
+while :; do
+  "$@"; status=$?
+  [ -e /run/restart-engine ] || exit $status
+  rm -f /run/docker.pid /run/restart-engine
+done"#;
+
+/// In a host's folder: what `systemctl restart docker` is elsewhere. Ends when a new engine answers.
+pub(super) const RESTART_ENGINE: &str = "restart-engine";
+const RESTART_ENGINE_SCRIPT: &str = r#"#!/bin/sh
+socket=$(dirname "$0")/docker.sock
+touch /run/restart-engine
+kill "$(cat /run/docker.pid)" || exit 1
+while [ -e /run/restart-engine ]; do sleep 0.1; done
+until docker -H "unix://$socket" version >/dev/null 2>&1; do sleep 0.1; done
+"#;
 
 /// What a host's first process does: a `/run`, a `/proc` and a hardware monitor of its own, no DNS (which fails at once
 /// instead of hanging), no systemd; then it takes up orphans (containerd's shims) for as long as there is power.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use protocol::version::VERSION_STANDING;
+use protocol::version::{VERSION_ENGINE, VERSION_STANDING};
 use protocol::{ContainerSlot, Report, Sequence, Uptime, delta};
 
 use super::headline::{Headline, News, Present};
@@ -51,6 +51,11 @@ impl Link {
     /// Whether what persons asked may be said there.
     pub(super) const fn speaks_of_standing(&self) -> bool {
         self.up && self.version >= VERSION_STANDING
+    }
+
+    /// Whether the container engine may be spoken of there.
+    pub(super) const fn speaks_of_engine(&self) -> bool {
+        self.up && self.version >= VERSION_ENGINE
     }
 
     /// The link is gone.

@@ -10,6 +10,7 @@ mod slots;
 
 use std::time::Duration;
 
+use protocol::engine::EngineOutcome;
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::standing::Standing;
 use protocol::{Report, Sequence, Uptime};
@@ -124,6 +125,13 @@ impl Reporter {
     pub fn answer(&self, supervisor: SupervisorId, outcome: OrderOutcome, actions: &mut Vec<Action>) {
         if self.links.get(usize::from(supervisor.0)).is_some_and(|link| link.up) {
             actions.push(Action::Send { supervisor, message: Outgoing::Outcome(outcome) });
+        }
+    }
+
+    /// Answers an order to restart the container engine, if that is spoken of there.
+    pub fn answer_engine(&self, supervisor: SupervisorId, outcome: EngineOutcome, actions: &mut Vec<Action>) {
+        if self.links.get(usize::from(supervisor.0)).is_some_and(Link::speaks_of_engine) {
+            actions.push(Action::Send { supervisor, message: Outgoing::Engine(outcome) });
         }
     }
 

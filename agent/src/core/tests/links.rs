@@ -44,7 +44,8 @@ impl Ear {
                 Outgoing::Container(entry) => {
                     self.names.insert(entry.slot.0, entry.name.to_string());
                 }
-                Outgoing::Outcome(_) | Outgoing::Goodbye(_) | Outgoing::Standing(_) => {}
+                Outgoing::Outcome(_) | Outgoing::Goodbye(_) | Outgoing::Standing(_) | Outgoing::Engine(_) => {
+                }
             }
         }
         self.heard = sent.len();

@@ -9,6 +9,7 @@
 //! with them the end of their replacements' surge; replicas between their bounds ([`replicas`]); roles ([`managers`]).
 
 mod constraint;
+mod held;
 mod labels;
 mod managers;
 mod nodes;
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use protocol::engine::EngineRefusal;
 use protocol::{NodeName, Uptime};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,8 @@ pub use settings::OrchestratorSettings;
 
 use super::balancer::wanted::Tasks;
 use super::member::{Member, Presence};
+use held::Held;
+pub(crate) use held::HeldDown;
 use managers::Since;
 pub(crate) use picture::Around;
 use picture::{Fate, Picture};
@@ -52,11 +56,6 @@ const LOOK_SILENT: Duration = Duration::from_secs(3);
 const ACTION_MAX: Duration = Duration::from_secs(40);
 /// The replacements of a lost node's tasks run within this, or are no longer waited for.
 const GIVEN_UP: Duration = Duration::from_secs(20);
-/// A node that Swarm calls down for so long though its agent and its engine answer does not come back by itself: a node that
-/// starts takes up to 13 s.
-const STUCK: Duration = Duration::from_secs(20);
-/// A stuck node is not spoken of more often than this.
-const HEAL_AGAIN: Duration = Duration::from_mins(5);
 
 /// What is worth a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,8 +96,15 @@ pub enum Note {
     },
     /// Swarm calls a node down though its agent and its engine answer: it does not come back by itself.
     Stuck {
-        /// Whether its agent can do that.
+        /// Whether its agent is asked to restart the engine.
         told: bool,
+    },
+    /// A node's agent restarted its engine, as it was asked to.
+    EngineRestarted,
+    /// It did not.
+    EngineNotRestarted {
+        /// Why.
+        why: EngineRefusal,
     },
 }
 
@@ -124,6 +130,8 @@ impl fmt::Display for Note {
             Self::Stuck { told: false } => {
                 f.write_str("Swarm calls it down though it answers: restart Docker there")
             }
+            Self::EngineRestarted => f.write_str("its agent restarted Docker"),
+            Self::EngineNotRestarted { why } => write!(f, "its agent did not restart Docker: {why}"),
         }
     }
 }
@@ -133,8 +141,8 @@ impl fmt::Display for Note {
 pub(crate) struct Outcome {
     pub(crate) action: Option<Action>,
     pub(crate) notes: Vec<(Option<NodeName>, Note)>,
-    /// Nodes that Swarm calls down though they answer, once in a while.
-    pub(crate) stuck: Vec<NodeName>,
+    /// A node that Swarm calls down though it answers, and that is to be seen to now.
+    pub(crate) held: Option<HeldDown>,
 }
 
 /// The orchestrator's state.
@@ -152,9 +160,8 @@ pub(crate) struct Orchestrator {
     since: Since,
     /// What Swarm and the agents say otherwise.
     unsettled: Unsettled,
-    /// Since when a node is called down though it answers, and when that was last said.
-    stuck: BTreeMap<NodeName, Uptime>,
-    healed: BTreeMap<NodeName, Uptime>,
+    /// Who is called down though it answers.
+    held: Held,
     balanced: Option<Uptime>,
     /// Since when nodes are lost, by their Swarm node's id.
     lost: BTreeMap<String, Uptime>,
@@ -175,8 +182,7 @@ impl Orchestrator {
             stirred: false,
             since: Since::default(),
             unsettled: Unsettled::default(),
-            stuck: BTreeMap::new(),
-            healed: BTreeMap::new(),
+            held: Held::default(),
             balanced: None,
             lost: BTreeMap::new(),
             free: BTreeSet::new(),
@@ -295,7 +301,7 @@ impl Orchestrator {
         let mut changes = Vec::new();
         if leads {
             changes = self.decide(&picture, now);
-            outcome.stuck = self.stuck(&picture, now);
+            outcome.held = self.held.follow(&picture, now);
             outcome.notes.extend(changes.iter().filter_map(|change| note(seen, change)));
         }
         let moving = picture.ours().any(|(id, node, _)| match picture.fate(id) {
@@ -360,28 +366,6 @@ impl Orchestrator {
             gone.then(|| member.name.clone())
         };
         self.free = picture.ours().filter_map(free).collect();
-    }
-
-    /// Nodes that Swarm calls down though they answer, each once in a while.
-    fn stuck(&mut self, picture: &Picture<'_>, now: Uptime) -> Vec<NodeName> {
-        let is_stuck =
-            |node: &seen::SwarmNode, member: &Member| !node.ready && member.presence == Presence::Here;
-        let names: BTreeSet<NodeName> = picture
-            .ours()
-            .filter(|(_, node, member)| is_stuck(node, member))
-            .map(|(_, _, member)| member.name.clone())
-            .collect();
-        self.stuck.retain(|name, _| names.contains(name));
-        let mut due = Vec::new();
-        for name in names {
-            let since = *self.stuck.entry(name.clone()).or_insert(now);
-            let healed = self.healed.get(&name).is_some_and(|at| now.since(*at) < HEAL_AGAIN);
-            if now.since(since) >= STUCK && !healed {
-                self.healed.insert(name.clone(), now);
-                due.push(name);
-            }
-        }
-        due
     }
 
     /// Whether nothing of Swarm's is left to be moved from a node; so it is also where Swarm cannot be told anything.

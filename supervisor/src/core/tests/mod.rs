@@ -2,6 +2,7 @@
 
 mod address;
 mod energy;
+mod engines;
 mod enrolment;
 mod leading;
 mod links;

@@ -93,7 +93,52 @@ fn a_node_that_swarm_calls_down_though_it_answers_is_noticed_once_in_a_while() {
         let event = Event::Seen(Box::new(world.swarm.clone()));
         world.core.take(world.now, event, &world.members, &mut world.notes);
         let outcome = world.core.look(world.now, &world.members, &world.traffic, true);
-        stuck.extend(outcome.stuck.into_iter().map(|node| (world.now, node)));
+        stuck.extend(outcome.held.map(|held| (world.now, held)));
     }
-    assert_eq!(stuck, [(Uptime::from_secs(121), name("pi5"))]);
+    let held = HeldDown { node: name("pi5"), since: SECOND * 20, heal: true };
+    assert_eq!(stuck, [(Uptime::from_secs(121), held)]);
+}
+
+/// Who is seen to, and when, while nothing changes for a span.
+fn held(world: &mut World, span: Duration) -> Vec<(Duration, String, bool)> {
+    let (begun, mut held) = (world.now, Vec::new());
+    while world.now.since(begun) < span {
+        world.now += SECOND;
+        let event = Event::Seen(Box::new(world.swarm.clone()));
+        world.core.take(world.now, event, &world.members, &mut world.notes);
+        let outcome = world.core.look(world.now, &world.members, &world.traffic, true);
+        held.extend(outcome.held.map(|held| (world.now.since(begun), held.node.to_string(), held.heal)));
+    }
+    held
+}
+
+#[test]
+fn of_several_that_are_held_down_one_is_restarted_at_a_time() {
+    let mut world = World::new();
+    world.settle();
+    world.node("id4").ready = false;
+    world.node("id5").ready = false;
+    let held = held(&mut world, SECOND * 700);
+    let one = |at: u64, node: &str| (Duration::from_secs(at), node.to_owned(), true);
+    assert_eq!(held, [one(21, "pi4"), one(81, "pi5"), one(621, "pi4"), one(681, "pi5")]);
+}
+
+#[test]
+fn where_most_are_held_down_the_fault_is_not_theirs() {
+    let mut world = World::new();
+    world.settle();
+    for id in ["id3", "id4", "id5"] {
+        world.node(id).ready = false;
+    }
+    let held = held(&mut world, SECOND * 200);
+    assert!(!held.is_empty() && held.iter().all(|(_, _, heal)| !heal), "{held:?}");
+}
+
+#[test]
+fn who_leaves_is_restarted_by_nobody() {
+    let mut world = World::new();
+    world.settle();
+    world.node("id5").ready = false;
+    world.leave("pi5");
+    assert_eq!(held(&mut world, SECOND * 60), []);
 }

@@ -12,7 +12,7 @@ mod replicas;
 mod talking;
 
 use super::seen::{Availability, Change, Edit, Manager, Seen, Service, SwarmNode, Task, Trouble};
-use super::{Action, Around, Event, Note, Orchestrator, OrchestratorSettings};
+use super::{Action, Around, Event, HeldDown, Note, Orchestrator, OrchestratorSettings};
 use crate::core::balancer;
 use crate::core::member::{Member, Presence};
 
