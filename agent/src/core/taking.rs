@@ -173,7 +173,10 @@ impl Agent {
             return;
         }
         if let Some(asked) = self.engine.ended(action) {
-            let result = result.as_ref().map(|()| ()).map_err(engine::refusal);
+            let result = match result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(engine::refusal(error)),
+            };
             let outcome = EngineOutcome { id: asked.order, result };
             return self.engine_ended(asked.supervisor, outcome, actions);
         }
