@@ -25,8 +25,6 @@ const FINE: (usize, Duration) = (24, Duration::from_hours(1));
 const COARSE: (usize, Duration) = (6, Duration::from_hours(2));
 /// Levels are changed only if that earns more than so many hours of the difference between them.
 const CHANGE: f64 = 0.25;
-/// Critical work that is not served costs so many times its worth.
-const CRITICAL_MISSED: f64 = 2.0;
 /// The part of what may turn out worse until the sun is back that is added to the last floor as reserve ...
 const RESERVE_PART: f64 = 0.5;
 /// ... within these bounds, in points.
@@ -241,7 +239,7 @@ impl Budget {
             }
             let content = uses.content(stage);
             let power = parts.node + parts.busy * uses.busy(stage);
-            let worth = worth.critical * CRITICAL_MISSED * content.critical
+            let worth = worth.critical * content.critical
                 + worth.standard * content.standard
                 + worth.deferrable * content.deferrable;
             Point { power, worth }

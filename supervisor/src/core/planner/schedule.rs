@@ -25,10 +25,11 @@ const LOWEST: f64 = 6.0;
 /// So many levels are weighed in later steps; in the first all are.
 const LATER_LEVELS: usize = 14;
 /// An hour in which all nodes had to halt costs this part of one in which everything runs: they come back later, one by one.
-/// A greater part, or a longer outlook, was tried in the twin: the fleet then hoards for dull days that do not come.
-const HALTED: f64 = 0.2;
-/// What is left at the end over the reserve feeds so much more of a middling day.
-const END_DAYS: f64 = 0.5;
+/// A longer outlook was tried in the twin: the fleet then hoards for dull days that do not come.
+const HALTED: f64 = 0.4;
+/// What is left at the end over the reserve feeds so much more of a middling day. Half a day was tried, and hoards too: what
+/// is left is rarely as scarce as that, because the next sun is near by then.
+const END_DAYS: f64 = 0.1;
 
 /// A battery, as far as a plan goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
