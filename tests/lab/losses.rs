@@ -10,11 +10,11 @@ use crate::fleet::{REPLICAS, fleet, journal};
 const PATIENCE: Duration = Duration::from_mins(2);
 /// So often each way of losing a host is tried.
 const ROUNDS: usize = 3;
-/// Requests that fail at the most when a host is gone at once, of 100 a second; aimed at are two. A host that nobody moves
-/// traffic away from costs hundreds.
-const FAILED_MAX: usize = 20;
-/// By then a replacement answers, on a machine that is shared with other tests: the bench has the figures.
-const MEDIAN_MAX: Duration = Duration::from_secs(30);
+/// Requests that fail at the most when a host is gone at once, of 100 a second: in most rounds, and in a round in which the
+/// machine itself stood still. A host that nobody moves traffic away from costs hundreds.
+const FAILED_MAX: (usize, usize) = (2, 20);
+/// By then a replacement answers in most rounds: half of what Swarm alone needs at its defaults. The bench has the figures.
+const MEDIAN_MAX: Duration = Duration::from_secs(9);
 
 struct Loss {
     answered: Duration,
@@ -62,9 +62,10 @@ fn a_node_that_is_cut_is_replaced_before_anybody_waits_long() {
             [0, ROUNDS / 2, ROUNDS - 1].map(|at| losses[at].answered.as_secs_f64());
         println!("{how:?}: replaced after {median:.2} s ({least:.2}-{greatest:.2}), {ROUNDS} runs");
         let journal = || journal(lab.host("m1"));
-        for Loss { tally, .. } in &losses {
-            assert!(tally.failed() <= FAILED_MAX, "{how:?}: {tally}\n{}", journal());
-        }
+        let mut failed: Vec<usize> = losses.iter().map(|loss| loss.tally.failed()).collect();
+        failed.sort_unstable();
+        let within = failed[ROUNDS / 2] <= FAILED_MAX.0 && failed[ROUNDS - 1] <= FAILED_MAX.1;
+        assert!(within, "{how:?}: failed {failed:?}\n{}", journal());
         assert!(median < MEDIAN_MAX.as_secs_f64(), "{how:?}: {median} s\n{}", journal());
     }
     let lost = times_lost(&lab) - before;

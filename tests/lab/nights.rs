@@ -20,10 +20,14 @@ pub(crate) fn fall(lab: &Lab, host: &Host) {
     wait::until_true(format!("{} to power itself off", host.name()), PATIENCE, || !host.is_on());
 }
 
-/// Nobody's request failed, or was given up after a visitor's patience. How long each took is the machine's as well, and printed.
+/// A visitor waits this long on a machine that does ten other things; a second is aimed at, and what was slower is printed.
+const VISITORS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Nobody's request failed, and nobody waited long.
 fn nobody_noticed(what: &str, tally: &Tally) {
     println!("{what}: {tally}");
     assert_eq!(tally.failed(), 0, "{what}: {tally}");
+    assert_eq!(tally.slower_than(VISITORS_PATIENCE), 0, "{what}: {tally}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::fleet::{REPLICAS, fleet, journal};
 use crate::nights::fall;
 
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Requests that are in flight at one moment, at 100 a second, where a busy machine takes half a second for each.
-const IN_FLIGHT_MAX: usize = 50;
+/// Requests that are in flight at one moment, at 100 a second, where a busy machine takes a fifth of a second for each.
+const IN_FLIGHT_MAX: usize = 20;
 /// ... and the time within which those were due.
 const ONE_MOMENT: Duration = Duration::from_secs(2);
 /// Without a write to Swarm while its leading manager goes: a tenth of a second is usual, and 13 to 29 s are what it costs when
