@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use agent::config::{NutSensor, Sensor};
 use agent::core::event::Event;
 use agent::core::reading::Reading;
+use agent::io::outside::Machine;
 use agent::io::sensors::Sensors;
-use hardware::linux::Root;
 use protocol::{Fault, Soc, Uptime};
 
 /// Where Debian keeps the programs themselves; the one in /sbin asks /etc first whether it may.
@@ -99,7 +99,7 @@ impl Ups {
     fn sensors(&self) -> Sensors {
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let nut = NutSensor { server, ups: "shed".to_owned(), charge: true };
-        Sensors::open(&Root::default(), &[Sensor::Nut(nut)]).unwrap()
+        Sensors::open(&Machine::default(), &[Sensor::Nut(nut)]).unwrap()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod battery;
 pub mod boards;
 pub mod chips;
 pub mod devices;
+pub mod line;
 #[cfg(feature = "linux")]
 pub mod linux;
 #[cfg(feature = "sim")]

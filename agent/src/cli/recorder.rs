@@ -150,5 +150,7 @@ const fn verb(change: &ContainerChange) -> &'static str {
         ContainerChange::Unpause => "thawed",
         ContainerChange::Stop { .. } => "stopped",
         ContainerChange::Start => "started",
+        ContainerChange::Freeze => "frozen at once",
+        ContainerChange::Thaw => "let go",
     }
 }

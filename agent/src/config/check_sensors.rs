@@ -5,13 +5,15 @@ use std::time::Duration;
 use hardware::battery::Chemistry;
 use hardware::chips::{SettingsError, ads1115, detect, ina219, ina226, ina228, ina3221};
 use hardware::devices::SPEEDS;
+use hardware::line::{LineAt, LineId};
 use protocol::Seconds;
 
 use super::check::{Seen, complain, count, file_name, within};
 use super::document::{Document, Section};
 use super::error::What;
 use super::parse::Part;
-use super::{ConverterSensor, IioSensor, ModbusSensor, NutSensor, Sensor};
+use super::switch::GPIO_MAX;
+use super::{ConverterSensor, IioSensor, ModbusSensor, NutSensor, Sensor, ShuntSensor};
 
 /// The most cells of a battery that one is measured of: 4 are a 12 V battery of LiFePO4, 6 of lead.
 const CELLS_MAX: u8 = 8;
@@ -46,6 +48,9 @@ pub(super) fn sensors(
         }
         let (key, what) = place(value);
         seen.once(document, section, key, what);
+        if let Sensor::Ina226(ShuntSensor { alert: Some(at), .. }) = value {
+            seen.once(document, section, "alert", at.to_string());
+        }
     }
     count(document, "sensor", sensors);
 }
@@ -76,14 +81,19 @@ fn alone(document: &mut Document<'_>, section: &Section<'_>, sensor: &Sensor, ch
     match sensor {
         Sensor::Ina219(s) => {
             address(document, section, s.address, detect::ADDRESSES);
+            no_alert(document, section, s.alert.as_ref());
             proof(document, section, ina219::Settings::new(s.shunt, s.current_max).prove());
         }
         Sensor::Ina226(s) => {
             address(document, section, s.address, detect::ADDRESSES);
             proof(document, section, ina226::Settings::new(s.shunt, s.current_max).prove());
+            if let Some(at) = &s.alert {
+                gpio_line(document, section, at);
+            }
         }
         Sensor::Ina228(s) => {
             address(document, section, s.address, detect::ADDRESSES);
+            no_alert(document, section, s.alert.as_ref());
             proof(document, section, ina228::Settings::new(s.shunt, s.current_max).prove());
         }
         Sensor::Ina3221(s) => {
@@ -119,6 +129,33 @@ pub(super) fn address(
         let (low, high) = (hex(*can.start()), hex(*can.end()));
         complain(document, section, "address", What::Range { found: hex(address), low, high });
     }
+}
+
+/// Only one chip of the family has an alert that is driven.
+fn no_alert(document: &mut Document<'_>, section: &Section<'_>, alert: Option<&LineAt>) {
+    if alert.is_some() {
+        let words = "is for the INA226: no other chip's ALERT pin is driven, the sensor is read as ever";
+        complain(document, section, "alert", What::Value(words.to_owned()));
+    }
+}
+
+/// A line that a Pi can have.
+fn gpio_line(document: &mut Document<'_>, section: &Section<'_>, at: &LineAt) {
+    let words = match (&at.chip, &at.line) {
+        (Some(chip), _) if chip.is_empty() => {
+            "chip is empty: `gpiodetect` lists the chips; leave it out for the header's".to_owned()
+        }
+        (None, LineId::Number(number)) if *number > u32::from(GPIO_MAX) => {
+            format!(
+                "line {number} is outside 0 to {GPIO_MAX}, the header's GPIO numbers; on another chip name it: chip = \"...\""
+            )
+        }
+        (_, LineId::Name(name)) if name.is_empty() || name.len() > 31 => {
+            format!("{name:?} is no name of a line: `gpioinfo` lists them, GPIO17 is one")
+        }
+        _ => return,
+    };
+    complain(document, section, "alert", What::Value(words));
 }
 
 /// What the driver says of its settings, at the key that it is about.

@@ -258,11 +258,17 @@ pub struct StateFile {
     /// Between two writes while nothing but the estimate changes.
     #[serde(deserialize_with = "text::duration")]
     pub interval: Duration,
+    /// Which containers are frozen behind Docker's back: on a file system that ends with the boot, as a freeze does.
+    pub frozen: PathBuf,
 }
 
 impl Default for StateFile {
     fn default() -> Self {
-        Self { path: PathBuf::from("/var/lib/heliostat/agent.state"), interval: Duration::from_mins(10) }
+        Self {
+            path: PathBuf::from("/var/lib/heliostat/agent.state"),
+            interval: Duration::from_mins(10),
+            frozen: PathBuf::from("/run/heliostat/frozen"),
+        }
     }
 }
 

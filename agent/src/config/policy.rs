@@ -10,6 +10,7 @@
 //! | Shed | SoC < 55 %, V* < 12.05 V; 10 min | SoC < 35 %, V* < 13.0 V; 10 min | SoC > 62 / 42 %, charging; 15 min |
 //! | Drain | SoC < 45 %, V* < 11.90 V, TTE < 90 min; 5 min | SoC < 25 %, V* < 12.8 V, TTE < 90 min; 5 min | SoC > 55 / 33 %; 30 min |
 //! | Halt | SoC < 35 %, V* < 11.70 V; 2 min | SoC < 15 %, V* < 12.4 V; 2 min | SoC > 50 / 25 %, terminals > 12.6 / 13.2 V, charging; 30 min |
+//! | Shed at once | terminals < 11.5 V: [`Policy::freeze_between`] | terminals < 12.2 V | terminals 0.2 V above; 2 min |
 //! | Halt at once | terminals < 11.3 V; 10 s | terminals < 12.0 V; 10 s | as Halt |
 //!
 //! Why these: one 10 % step of a lead-acid battery is about 80 mV at rest (Renogy CTRL-PWM20 manual p. 26; Trojan's
@@ -92,6 +93,8 @@ pub struct Policy {
     pub halt: Rung,
     /// What gives way while a leader plans with a forecast.
     pub with_plan: WithPlan,
+    /// What can wait stands still at once below this voltage at the terminals, and the floor is `Shed`.
+    pub freeze: Voltage,
     /// `Halt` at once below this voltage at the terminals ...
     pub collapse: Voltage,
     /// ... for this long.
@@ -143,6 +146,9 @@ impl Row {
 /// Drain is entered at the latest when the battery is empty within this time.
 const DRAIN_TIME_TO_EMPTY: Duration = Duration::from_mins(90);
 
+/// As [`Policy::freeze_between`], where `Halt` has no voltage of its own.
+const FREEZE_MARGIN: Voltage = Voltage::from_volts(0.2);
+
 impl Policy {
     /// The defaults for a chemistry: the table in this module's docs.
     pub fn for_chemistry(chemistry: Chemistry) -> Self {
@@ -189,6 +195,7 @@ impl Policy {
         self.drain.enter.time_to_empty = Some(DRAIN_TIME_TO_EMPTY);
         self.halt.leave.charging = true;
         self.with_plan = WithPlan::above(&self.halt);
+        self.freeze = Self::freeze_between(self.collapse, &self.halt.enter);
         self
     }
 
@@ -199,6 +206,7 @@ impl Policy {
             drain: Rung::default(),
             halt: Rung::default(),
             with_plan: WithPlan::default(),
+            freeze: Voltage::ZERO,
             collapse: Voltage::ZERO,
             collapse_hold: Duration::from_secs(10),
             stagger: Duration::from_secs(20),
@@ -210,6 +218,12 @@ impl Policy {
             drain_budget: Duration::from_mins(5),
             halt_budget: Duration::from_mins(3),
         }
+    }
+
+    /// Where what can wait stands still at once, if nobody says: midway between the emergency and the ladder's own last
+    /// level. Terminals that are lower than that even for a moment carry too much.
+    pub fn freeze_between(collapse: Voltage, halt: &Enter) -> Voltage {
+        halt.voltage.map_or(collapse + FREEZE_MARGIN, |halt| (collapse + halt) / 2.0)
     }
 
     /// The rung into and out of a stage; `None` for `Normal`, which has none.

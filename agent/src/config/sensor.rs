@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hardware::chips::ads1115;
+use hardware::line::LineAt;
 use protocol::{Current, Resistance, Voltage};
 use serde::Deserialize;
 
@@ -89,7 +90,8 @@ impl fmt::Display for Sensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shunt = |f: &mut fmt::Formatter<'_>, kind, s: &ShuntSensor| {
             write!(f, "{kind} at {:#04x} on {}, ", s.address, s.bus.display())?;
-            write!(f, "shunt {} to {}{}", s.shunt, s.current_max, turned(s.reversed))
+            write!(f, "shunt {} to {}{}", s.shunt, s.current_max, turned(s.reversed))?;
+            s.alert.as_ref().map_or(Ok(()), |at| write!(f, ", ALERT on {at}"))
         };
         match self {
             Self::Ina219(s) => shunt(f, "INA219", s),
@@ -158,6 +160,8 @@ pub struct ShuntSensor {
     /// Whether a positive shunt voltage means charging (the shunt is wired the other way round).
     #[serde(default)]
     pub reversed: bool,
+    /// Where the chip's ALERT pin is wired to; INA226 only.
+    pub alert: Option<LineAt>,
 }
 
 /// One channel of a three-channel monitor on I2C.

@@ -16,7 +16,7 @@ use super::parse::Part;
 use super::{Node, Supervisor};
 
 /// The last GPIO line on a Pi's header.
-const GPIO_MAX: u8 = 27;
+pub(super) const GPIO_MAX: u8 = 27;
 
 /// A power switch of another node: `[[switch]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use protocol::engine::{EngineOutcome, EngineReason};
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::report::ContainerEntry;
 use protocol::standing::Standing;
-use protocol::{Frequency, NodeName, Reason, Report, Sequence, Stage};
+use protocol::{Frequency, NodeName, Reason, Report, Sequence, Stage, Voltage};
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{ContainerId, CpuSettings, SupervisorId};
+use super::reading::SensorId;
 use super::state::State;
 use crate::config::BoardPart;
 
@@ -44,7 +45,7 @@ pub enum Action {
         /// All of it.
         state: Box<State>,
     },
-    /// Change a container through Docker.
+    /// Change a container through Docker, or freeze and thaw it without.
     Container {
         /// For the outcome.
         id: ActionId,
@@ -91,6 +92,20 @@ pub enum Action {
     CloseLink {
         /// Which.
         supervisor: SupervisorId,
+    },
+    /// Arm a chip's ALERT line, and listen to it: until one edge, which comes as an [`AlertEvent`](super::event::AlertEvent).
+    Arm {
+        /// For the outcome.
+        id: ActionId,
+        /// Whose.
+        sensor: SensorId,
+        /// The voltage at the terminals under which it is pulled.
+        below: Voltage,
+    },
+    /// Read a sensor now, and not only when its turn comes.
+    Read {
+        /// Which one.
+        sensor: SensorId,
     },
     /// Switch another node's power.
     Switch {
@@ -146,6 +161,10 @@ pub enum ContainerChange {
     },
     /// Start it again.
     Start,
+    /// Stop its processes by its control group alone, at once: Docker does not know, and is made to agree afterwards.
+    Freeze,
+    /// Undo [`Self::Freeze`].
+    Thaw,
 }
 
 /// A cap on the processor's clock.
@@ -204,7 +223,7 @@ pub enum Outgoing {
 }
 
 /// What a person should read in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
     /// A container's label is not understood; the safe default is used.
     BadLabel {
@@ -243,6 +262,20 @@ pub enum Warning {
         /// In words.
         what: String,
     },
+    /// The terminals are under the level at which what can wait stands still: it is frozen until a reading tells more.
+    Dip {
+        /// What was read; `None`: the chip's ALERT line says so.
+        voltage: Option<Voltage>,
+        /// The level.
+        level: Voltage,
+    },
+    /// What was frozen is thawed: the next reading was well above the level.
+    FalseAlarm {
+        /// What was read.
+        voltage: Voltage,
+        /// The level.
+        level: Voltage,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -270,6 +303,15 @@ impl fmt::Display for Warning {
                 write!(f, ": {what}")
             }
             Self::Sensor { sensor, what } => write!(f, "sensor {sensor}: {what}"),
+            Self::Dip { voltage: Some(voltage), level } => {
+                write!(f, "{voltage} < {level} at the terminals: what can wait is frozen")
+            }
+            Self::Dip { voltage: None, level } => {
+                write!(f, "ALERT: the terminals are under {level}: what can wait is frozen")
+            }
+            Self::FalseAlarm { voltage, level } => {
+                write!(f, "false alarm: {voltage} at the terminals, well above {level}: thawed")
+            }
         }
     }
 }

@@ -24,6 +24,9 @@ impl Agent {
         if self.terminated || self.parking.is_off() {
             return;
         }
+        // First of all: nothing that is computed below changes that what can wait stands still.
+        self.dip.step(now, actions);
+        self.brace(now, actions);
         self.orders.step(now);
         self.advice.step(now, &self.estimator, actions);
         let reported = self.filter.reported(now);
@@ -38,13 +41,39 @@ impl Agent {
         let by_others = self.filter.has_sensor() && self.goes_by_others(now);
         self.told = if by_others { self.measured(now).0 } else { energy };
         self.energy = energy;
+        self.look_at_terminals(now, fresh, actions);
+        let dip = self.dip.reason(now, fault);
         let temperature = self.battery_temperature;
         let by_plan = self.orders.is_by_forecast();
-        let inputs =
-            Inputs { energy: &self.energy, age, fault, fresh, temperature, host: &self.host, by_plan };
+        let inputs = Inputs {
+            energy: &self.energy,
+            age,
+            fault,
+            fresh,
+            temperature,
+            host: &self.host,
+            by_plan,
+            dip: dip.as_ref(),
+        };
         self.ladder.step(now, &inputs);
         self.steer(now, actions);
         self.carry_out(now, age, actions);
+    }
+
+    /// A fresh reading of the terminals answers a suspicion, or raises one.
+    fn look_at_terminals(&mut self, now: Uptime, fresh: bool, actions: &mut Vec<Action>) {
+        if let Some(voltage) = self.energy.voltage.filter(|_| fresh) {
+            let sensor = self.filter.has_sensor().then(|| self.filter.ruling());
+            self.dip.read(now, voltage, sensor, actions);
+            self.alerts.read(voltage);
+        }
+        self.alerts.step(now, &mut self.ids, actions);
+    }
+
+    /// What can wait stands still in a dip, and runs again when nothing forbids it.
+    fn brace(&mut self, now: Uptime, actions: &mut Vec<Action>) {
+        let stage = self.course.stage();
+        self.shed.brace(now, self.dip.holds(), stage, &mut self.ids, actions);
     }
 
     /// What is known of the supply, how old it is, and why it is not fresh: from whoever read it last.
@@ -104,6 +133,7 @@ impl Agent {
             deadline: self.parking.deadline(),
             stop_max: if stage == Stage::Halt { self.policy.halt_budget } else { self.policy.drain_budget },
         };
+        self.brace(now, actions);
         self.shed.drive(now, &terms, &mut self.ids, actions);
         self.governor.drive(now, self.clock_stage(), &mut self.ids, actions);
         self.spare.drive(now, self.course.stage(), &mut self.ids, actions);
@@ -166,6 +196,7 @@ impl Agent {
                 || self.keeper.is_failing()
                 || self.switching.is_troubled()
                 || self.advice.is_given()
+                || self.alerts.is_troubled()
                 || self.host.rail_low == Some(true),
             dim: stage >= Stage::Shed || self.is_night(),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use protocol::engine::EngineOrder;
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
@@ -23,6 +24,15 @@ pub enum Event {
         /// What it gave.
         reading: Reading,
     },
+    /// A chip's ALERT line, which was armed, says something. It is not listened to any more.
+    Alert {
+        /// Whose.
+        sensor: SensorId,
+        /// What.
+        event: AlertEvent,
+    },
+    /// Containers that an earlier life of the agent froze behind Docker's back, and did not thaw: before anything else.
+    Frozen(Vec<ContainerId>),
     /// The board was looked at.
     Host(HostSample),
     /// Docker said something.
@@ -61,6 +71,21 @@ pub enum SwitchNews {
     Trouble(String),
     /// The trouble is over, and they are as they were left.
     Well,
+}
+
+/// What an ALERT line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertEvent {
+    /// It was pulled: the terminals fell under the level that it was armed with.
+    Pulled {
+        /// How long ago, by the kernel's clock.
+        age: Duration,
+    },
+    /// It cannot be listened to any more.
+    Lost {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Which configured supervisor: its place in the config, from 0.

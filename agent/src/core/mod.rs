@@ -9,17 +9,23 @@
 //! What persons asked of the fleet's nodes is carried from one supervisor to the others by [`standing`].
 //! A node without a sensor, or with a silent one, gets its energy through [`relay`]. Orders can only make a node more careful than its floor.
 //!
+//! A dip of the terminals has a way of its own, before all this: [`alert`] hears the chip, [`dip`] remembers, and what can
+//! wait is frozen before anything is computed.
+//!
 //! Every event goes the same way: first it is taken in ([`Agent::handle`]), then everything is looked at anew, in one
 //! fixed order (`deciding`). Nothing is decided while taking in.
 //!
 //! What happens on [`event::Event::Terminate`]: the state is saved, good-bye is said, then the program may stop. The
 //! containers stay as their stage needs them: a node that is short of energy is not fed more because its agent is
-//! updated. The next life takes up the same stage and gives back what this one wrote down.
+//! updated. The next life takes up the same stage and gives back what this one wrote down. Only what is frozen behind
+//! Docker's back is thawed.
 
 pub mod action;
 pub mod advice;
+pub mod alert;
 pub mod course;
 mod deciding;
+pub mod dip;
 pub mod energy;
 pub mod engine;
 pub mod event;
@@ -56,7 +62,9 @@ use protocol::{BootId, Fault, NodeName, OrderId, Reason, Soc, SupplyName, Temper
 use crate::config::{Config, Night, Policy, PowerOffBy};
 use action::{Action, ActionId, Ids};
 use advice::Advice;
+use alert::Alerts;
 use course::Course;
+use dip::Dip;
 use energy::Estimator;
 use engine::EngineRestart;
 use event::{Event, HostSample, SupervisorId};
@@ -126,6 +134,8 @@ pub struct Agent {
     told: Energy,
     host: HostSample,
 
+    dip: Dip,
+    alerts: Alerts,
     ladder: Ladder,
     orders: Orders,
     standings: Standings,
@@ -203,6 +213,8 @@ impl Agent {
             energy: Energy { fault: Some(Fault::NotYet), ..Energy::default() },
             told: Energy { fault: Some(Fault::NotYet), ..Energy::default() },
             host: HostSample::default(),
+            dip: Dip::new(config.policy.freeze),
+            alerts: Alerts::new(config),
             ladder: Ladder::new(&config.policy, &config.battery, shed_order, resumed),
             orders,
             standings: Standings::default(),

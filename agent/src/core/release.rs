@@ -49,8 +49,8 @@ impl Release {
     }
 
     /// When a change that failed is to be tried again.
-    pub const fn next_wake(&self) -> Option<Uptime> {
-        self.shed.next_wake()
+    pub fn next_wake(&self, now: Uptime) -> Option<Uptime> {
+        self.shed.next_wake(now)
     }
 
     /// Whether all is given back, as far as Docker says.
@@ -156,7 +156,7 @@ mod tests {
         let (changes, release) = play(&Err(ActionError::TimedOut));
         assert_eq!(changes.len(), 3, "each is tried, and tried again later: {changes:?}");
         assert!(!release.is_done());
-        assert!(release.next_wake().is_some());
+        assert!(release.next_wake(Uptime::START).is_some());
         assert_eq!(release.left(), ledger());
         let before = State { stage: Stage::Shed, clock_capped: true, relapses: 2, ..State::default() };
         let after = release.state(before);

@@ -25,9 +25,18 @@ impl Agent {
         match event {
             Event::Tick => {}
             Event::Sensor { sensor, reading } => {
+                let read = reading.is_ok();
                 let heard = self.filter.take(now, sensor, reading, actions);
-                taken.fresh = self.hear(now, heard);
+                // A failed reading in the same millisecond as a good one is not fresh news of it.
+                taken.fresh = self.hear(now, heard) && read;
             }
+            Event::Alert { sensor, event } => {
+                if self.alerts.take(now, sensor, event, actions) {
+                    self.dip.edge(now, sensor);
+                    actions.push(Action::Read { sensor });
+                }
+            }
+            Event::Frozen(containers) => self.shed.resume_frozen(containers),
             Event::Host(sample) => self.host = sample,
             Event::Docker(event) => self.shed.docker(now, event, actions),
             Event::Link { supervisor, event } => return self.link(now, supervisor, event, actions),
@@ -190,6 +199,7 @@ impl Agent {
             return;
         }
         let _known = self.shed.outcome(now, action, result, actions)
+            || self.alerts.outcome(now, action, result, actions)
             || self.keeper.outcome(now, action, result, actions)
             || self.governor.outcome(now, action, result, actions)
             || self.spare.outcome(now, action, result, actions)
@@ -201,6 +211,7 @@ impl Agent {
             return;
         }
         self.terminated = true;
+        self.shed.thaw_all(now, self.course.stage(), &mut self.ids, actions);
         let (mark, state) = (self.mark(), self.state());
         self.ending = Some(self.keeper.write(now, mark, &mut self.ids, state, actions));
         self.reporter.part(&Goodbye::Stopping, actions);

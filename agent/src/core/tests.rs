@@ -1,6 +1,7 @@
 //! The whole core against a made world: a node with Docker, a disk and a supervisor, all of them data.
 
 mod containers;
+mod dip;
 mod docker;
 mod dusk;
 mod engine;

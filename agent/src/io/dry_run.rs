@@ -37,6 +37,8 @@ impl Shadow {
                 changed.status = Some(ContainerStatus::Running);
             }
             ContainerChange::Stop { .. } => changed.status = Some(ContainerStatus::Exited),
+            // Docker would not know of it.
+            ContainerChange::Freeze | ContainerChange::Thaw => {}
         }
         self.shown()
     }

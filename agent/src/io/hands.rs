@@ -1,6 +1,7 @@
 //! Carries out the core's actions, each within a bound; or, in a dry run, says what it would do and touches nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use hardware::linux::Root;
@@ -13,6 +14,7 @@ use super::cpufreq::Cpufreq;
 use super::docker::{self, Engine};
 use super::dry_run::Shadow;
 use super::engine_restart;
+use super::freezer::Freezer;
 use super::leds::Leds;
 use super::links::Links;
 use super::power_off::PowerOff;
@@ -23,7 +25,7 @@ use super::switches::Switches;
 use super::systemd::Systemd;
 use crate::config::Config;
 use crate::core::action::{Action, ActionId, ContainerChange, Outgoing};
-use crate::core::event::{ActionError, ContainerId, DockerEvent, Event};
+use crate::core::event::{ActionError, ContainerId, ContainerSeen, ContainerStatus, DockerEvent, Event};
 use crate::core::recorder::Record;
 
 /// Everything that acts.
@@ -37,6 +39,8 @@ pub struct Hands {
     engine: Engine,
     /// The command that restarts the engine; may be empty.
     engine_restart: Vec<String>,
+    /// Shared with the changes that are under way.
+    freezer: Arc<Mutex<Freezer>>,
     cpufreq: Cpufreq,
     leds: Leds,
     spare: Spare,
@@ -71,6 +75,7 @@ impl Hands {
             engine,
             engine_restart: config.containers.restart.clone(),
             links,
+            freezer: Arc::new(Mutex::new(Freezer::new(root, &config.state.frozen))),
             cpufreq: Cpufreq::new(root),
             leds: Leds::new(root, &config.leds),
             spare: Spare::new(root),
@@ -112,6 +117,10 @@ impl Hands {
                 if let Some(shadow) = &mut self.shadow {
                     *containers = shadow.overlay(std::mem::take(containers));
                 }
+                let running = |seen: &&ContainerSeen| seen.status == ContainerStatus::Running;
+                let running: Vec<ContainerId> =
+                    containers.iter().filter(running).map(|seen| seen.id.clone()).collect();
+                self.freezer.lock().unwrap_or_else(PoisonError::into_inner).prepare(&running);
                 self.names = containers.iter().map(|seen| (seen.id.clone(), seen.name.clone())).collect();
             }
             Event::Outcome { action, .. } => {
@@ -124,6 +133,12 @@ impl Hands {
     /// Begins an action. What ends at once comes back as events in `ended`; the rest ends on the channel.
     pub fn begin(&mut self, action: Action, systemd: &Systemd, ended: &mut Vec<Event>) {
         match action {
+            Action::Container {
+                id,
+                container,
+                change: change @ (ContainerChange::Freeze | ContainerChange::Thaw),
+                ..
+            } => self.stand_still(id, &container, change == ContainerChange::Freeze, ended),
             Action::Container { id, container, change, stage } => {
                 let name = self.names.get(&container).map_or("(gone)", String::as_str);
                 info!(%container, %stage, dry_run = self.dry_run(), "{name}: {}", Words(change));
@@ -179,6 +194,8 @@ impl Hands {
                 systemd.status(&format!("{to}: {reason}"));
             }
             Action::Warn(warning) => warn!("{warning}"),
+            // The loop has the sensors.
+            Action::Read { .. } | Action::Arm { .. } => {}
             Action::Stop => self.stopped = true,
         }
     }
@@ -264,6 +281,28 @@ impl Hands {
         Ok(())
     }
 
+    /// Freezes or thaws: first, and said afterwards, because the log may be slow.
+    fn stand_still(&mut self, id: ActionId, container: &ContainerId, still: bool, ended: &mut Vec<Event>) {
+        let result = if self.is_dry_run() {
+            Ok(())
+        } else {
+            let mut freezer = self.freezer.lock().unwrap_or_else(PoisonError::into_inner);
+            if still { freezer.freeze(container) } else { freezer.thaw(container) }
+        };
+        let name = self.names.get(container).map_or("(gone)", String::as_str);
+        let word = if still { "freeze" } else { "thaw" };
+        info!(%container, dry_run = self.dry_run(), "{name}: {word}");
+        self.now(id, result, ended);
+    }
+
+    /// What an earlier life left frozen; nothing in a dry run.
+    pub fn frozen(&self) -> Vec<ContainerId> {
+        if self.is_dry_run() {
+            return Vec::new();
+        }
+        self.freezer.lock().unwrap_or_else(PoisonError::into_inner).frozen()
+    }
+
     fn change(
         &mut self,
         id: ActionId,
@@ -276,9 +315,9 @@ impl Hands {
             ended.push(Event::Docker(DockerEvent::Containers(shadow.change(&container, change))));
             return;
         }
-        let (engine, events) = (self.engine.clone(), self.events.clone());
+        let (engine, events, freezer) = (self.engine.clone(), self.events.clone(), Arc::clone(&self.freezer));
         tokio::spawn(async move {
-            let result = docker::change::change(&engine, &container, change).await;
+            let result = docker::change::change_frozen(&engine, &freezer, &container, change).await;
             let _ = events.send(outcome(id, result)).await;
         });
     }
@@ -301,6 +340,8 @@ impl std::fmt::Display for Words {
             ContainerChange::Unpause => f.write_str("unpause"),
             ContainerChange::Stop { timeout } => write!(f, "stop within {} s", timeout.as_secs()),
             ContainerChange::Start => f.write_str("start"),
+            ContainerChange::Freeze => f.write_str("freeze"),
+            ContainerChange::Thaw => f.write_str("thaw"),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! [`run`] is the one loop: it turns the world into events, hands them to the core, and has [`hands`] carry out the
 //! actions. Each adapter is one file: [`clock`], [`sensors`], [`host`], [`docker`], [`links`],
 //! [`identity`], [`state_file`], [`leds`],
-//! [`cpufreq`], [`spare`], [`switches`], [`power_off`], [`systemd`], [`watchdog`].
+//! [`cpufreq`], [`freezer`], [`lines`], [`spare`], [`switches`], [`power_off`], [`systemd`], [`watchdog`]. What a test puts in the
+//! machine's place is behind [`outside`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -20,13 +21,16 @@ pub mod cpufreq;
 pub mod docker;
 pub mod dry_run;
 pub mod engine_restart;
+pub mod freezer;
 pub mod hands;
 pub mod host;
 pub mod identity;
 pub mod leds;
+pub mod lines;
 pub mod links;
 pub mod log;
 pub mod metrics;
+pub mod outside;
 pub mod power_off;
 pub mod random;
 pub mod recorder;

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::cpufreq::Cpufreq;
 use super::docker::list::{self, CpuCache};
 use super::docker::{Engine, change};
+use super::freezer::Freezer;
 use super::spare::Spare;
 use super::state_file::{self, Found, InUse, StateFile};
 use crate::config::Config;
@@ -48,6 +49,14 @@ pub enum ReleaseError {
         /// Ids of containers, as Docker shows them.
         containers: Vec<String>,
     },
+    /// A container stays frozen.
+    #[error("{container} stays frozen: {why}")]
+    Frozen {
+        /// Its id, as Docker shows it.
+        container: String,
+        /// Why.
+        why: ActionError,
+    },
     /// The clock's cap stays.
     #[error("the processor's clock stays capped: {0}")]
     Clock(ActionError),
@@ -69,9 +78,11 @@ pub enum ReleaseError {
 pub fn run(config: &Config) -> Result<usize, ReleaseError> {
     // A state file that was never written leaves no folder behind either.
     let path = &config.state.path;
+    let thaw = || thaw(&mut Freezer::new(&Root::default(), &config.state.frozen));
     let (clock, board) = (Cpufreq::new(&Root::default()).set(None), Spare::new(&Root::default()).give_back());
     let given_back = || clock.map_err(ReleaseError::Clock).and(board.map_err(ReleaseError::Board));
     if matches!(state_file::peek(path, Path::new("/")), Found::Nothing) {
+        thaw()?;
         return given_back().map(|()| 0);
     }
     let file = StateFile::take(path, Path::new("/"))?;
@@ -82,6 +93,7 @@ pub fn run(config: &Config) -> Result<usize, ReleaseError> {
             return Err(ReleaseError::Unknown { path: path.display().to_string(), why });
         }
     };
+    thaw()?;
     let count = state.ledger.len();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (release, why) = runtime.map_err(ReleaseError::Kernel)?.block_on(give_back(config, &state));
@@ -92,6 +104,16 @@ pub fn run(config: &Config) -> Result<usize, ReleaseError> {
         return Err(ReleaseError::Left { why, containers });
     }
     given_back().map(|()| count)
+}
+
+/// Thaws what is frozen behind Docker's back.
+fn thaw(freezer: &mut Freezer) -> Result<(), ReleaseError> {
+    for container in freezer.frozen() {
+        freezer
+            .thaw(&container)
+            .map_err(|why| ReleaseError::Frozen { container: container.to_string(), why })?;
+    }
+    Ok(())
 }
 
 /// Gives back what it can within the bound; the words say what stood in the way, if something did.
@@ -134,7 +156,7 @@ async fn drive(engine: &Engine, release: &mut Release, why: &mut String) {
             }
             event = Event::Outcome { action, result };
         }
-        match release.next_wake() {
+        match release.next_wake(clock.now()) {
             _ if release.is_done() => return,
             Some(wake) => sleep(clock.until(wake)).await,
             // A container on its way (restarting, being removed): it is looked at again.

@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hardware::linux::Root;
 use hardware::sim::trace::TraceError;
 use protocol::{Fault, NameError, NodeName, Stage, Uptime};
 use thiserror::Error;
@@ -25,8 +24,10 @@ use super::docker::{self, Engine};
 use super::hands::Hands;
 use super::host::Host;
 use super::identity::Papers;
+use super::lines::Lines;
 use super::links::Links;
 use super::metrics::{Metrics, Moment};
+use super::outside::{Machine, Outside};
 use super::random;
 use super::save::Saver;
 use super::sensors::Sensors;
@@ -97,6 +98,14 @@ pub enum RunError {
 /// # Errors
 /// Only before it begins; once it runs, whatever fails is an event.
 pub fn run(config: &Config, dry_run: bool) -> Result<(), RunError> {
+    run_on(config, dry_run, Machine::default())
+}
+
+/// As [`run`], on any machine.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(config: &Config, dry_run: bool, outside: impl Outside) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // The state file's writes and the power off; idle threads do not stay.
@@ -104,7 +113,7 @@ pub fn run(config: &Config, dry_run: bool) -> Result<(), RunError> {
         .thread_keep_alive(Duration::from_secs(1))
         .build()?;
     // Boxed: the loop holds everything that it uses.
-    let result = runtime.block_on(async { Box::pin(Loop::begin(config, dry_run)?.turn()).await });
+    let result = runtime.block_on(async { Box::pin(Loop::begin(config, dry_run, outside)?.turn()).await });
     // A write that hangs in the kernel must not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -183,11 +192,13 @@ fn metrics(config: &Config, agent: &Agent) -> Result<Option<Metrics>, RunError> 
     open.map(Some).map_err(|source| RunError::Metrics { address, source })
 }
 
-struct Loop {
+struct Loop<O> {
+    outside: O,
     clock: Clock,
     agent: Agent,
     recorder: Recorder,
     sensors: Sensors,
+    lines: Lines,
     host: Host,
     hands: Hands,
     systemd: Systemd,
@@ -212,10 +223,10 @@ struct Loop {
     terminating: Option<Instant>,
 }
 
-impl Loop {
-    fn begin(config: &Config, dry_run: bool) -> Result<Self, RunError> {
+impl<O: Outside> Loop<O> {
+    fn begin(config: &Config, dry_run: bool, outside: O) -> Result<Self, RunError> {
         let node = node_name(config)?;
-        let root = Root::default();
+        let root = outside.root().clone();
         let (events, incoming) = mpsc::channel(QUEUE);
         let (saver, found) = if dry_run {
             warn!("dry-run: decides and reports, and touches nothing");
@@ -228,7 +239,7 @@ impl Loop {
             let found = file.load();
             (Some(Saver::start(file, events.clone())), found)
         };
-        let sensors = Sensors::open(&root, &config.sensors)?;
+        let sensors = Sensors::open(&outside, &config.sensors)?;
         let (state, off_for) = remembered(found);
         let agent = Agent::new(config, node, random::boot_id(), state, off_for);
         let stage = agent.stage();
@@ -243,10 +254,14 @@ impl Loop {
         let engine = Engine::new(config.containers.socket.clone());
         tokio::spawn(docker::watch::run(engine.clone(), events.clone(), dry_run));
         info!(node = %agent.node(), supply = %config.node.supply, sensors = config.sensors.len(), "begins");
+        let hands = Hands::new(config, &root, events, saver, engine, links);
+        let frozen = hands.frozen();
+        let pending = if frozen.is_empty() { None } else { Some(Event::Frozen(frozen)) };
         Ok(Self {
             agent,
             recorder: Recorder::new(),
-            hands: Hands::new(config, &root, events, saver, engine, links),
+            hands,
+            lines: Lines::new(config),
             host: Host::new(&root),
             systemd: Systemd::from_env(),
             watchdog_wanted: config.watchdog.clone().filter(|_| !dry_run),
@@ -255,7 +270,7 @@ impl Loop {
             metrics,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            pending: VecDeque::new(),
+            pending: pending.into_iter().collect(),
             sample_interval: config.sampling.interval,
             host_interval: config.sampling.host_interval,
             sample_at: Uptime::START,
@@ -267,6 +282,7 @@ impl Loop {
             clock: Clock::start(speed(config)),
             sensors,
             incoming,
+            outside,
         })
     }
 
@@ -275,11 +291,16 @@ impl Loop {
         self.decide();
         self.systemd.ready(&format!("{}: {}", self.agent.stage(), self.agent.reason()));
         // Last: an agent that cannot begin leaves none running behind it.
-        let mut watchdog = Watchdog::start(&Root::default(), self.watchdog_wanted.as_ref());
+        let mut watchdog = Watchdog::start(self.outside.root(), self.watchdog_wanted.as_ref());
         while !self.hands.is_stopped() && !self.is_overdue() {
             let due = self.next_look(watchdog.keep_alive());
             self.alarm.set(Some(due))?;
             tokio::select! {
+                // Before anything else is read or done.
+                edge = self.lines.edge() => {
+                    self.pending.push_front(edge);
+                    self.decide();
+                }
                 Some(event) = self.incoming.recv() => self.pending.push_back(event),
                 ring = self.alarm.rings() => ring?,
                 _ = self.terminate.recv() => self.stop(),
@@ -357,7 +378,7 @@ impl Loop {
             self.agent.handle(now, event, &mut actions);
             self.hands.record(self.recorder.look(now, &self.agent, &actions));
             for action in actions.drain(..) {
-                self.hands.begin(action, &self.systemd, &mut ended);
+                self.set_going(now, action, &mut ended);
             }
             self.hands.begin_parting(&mut ended);
             self.pending.extend(ended.drain(..));
@@ -368,6 +389,19 @@ impl Loop {
         }
         if let Some(metrics) = &self.metrics {
             metrics.tell(Moment::of(&self.agent, self.clock.now()));
+        }
+    }
+
+    /// Begins an action: the sensors' own ones here, everything else by the hands.
+    fn set_going(&mut self, now: Uptime, action: Action, ended: &mut Vec<Event>) {
+        match action {
+            Action::Read { sensor } => ended.extend(self.sensors.read_one(now, sensor)),
+            Action::Arm { id, sensor, below } => {
+                let chip = || self.sensors.arm(sensor, below);
+                let result = self.lines.arm(&self.outside, sensor, chip);
+                ended.push(Event::Outcome { action: id, result });
+            }
+            action => self.hands.begin(action, &self.systemd, ended),
         }
     }
 

@@ -5,14 +5,14 @@
 //! by its own name. A line that is let go has no owner: the kernel then forgets its edges, and no flapping wire wakes
 //! anybody.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use gpiocdev::Request;
 use gpiocdev::chip::{Chip, Info};
 use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
-use serde::Deserialize;
+
+use crate::line::{LineAt, LineId};
 
 /// The chips behind the 40-pin header, by their kernel driver's label: Pi 5; Pi 4, 400 and CM4; Pi 3 and older.
 const HEADERS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"];
@@ -20,45 +20,6 @@ const HEADERS: [&str; 3] = ["pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"]
 const CONSUMER: &str = "heliostat";
 /// Edges that the kernel keeps until they are read. One is enough to know of.
 const EDGES_KEPT: u32 = 2;
-
-/// Which line.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LineAt {
-    /// The chip's label (`pinctrl-rp1`), its name (`gpiochip0`) or its path; the header's, or the one that has a line of
-    /// this name, when left out.
-    pub chip: Option<String>,
-    /// The line.
-    pub line: LineId,
-}
-
-/// A line of a chip.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum LineId {
-    /// Its number on the chip: on the header's chip, the BCM number.
-    Number(u32),
-    /// Its name in the device tree, for example `GPIO17`.
-    Name(String),
-}
-
-impl fmt::Display for LineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Name(name) => f.write_str(name),
-        }
-    }
-}
-
-impl fmt::Display for LineAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.chip {
-            Some(chip) => write!(f, "line {} of {chip}", self.line),
-            None => write!(f, "GPIO line {}", self.line),
-        }
-    }
-}
 
 /// Why a line cannot be listened to.
 #[derive(Debug, thiserror::Error)]
@@ -253,15 +214,6 @@ mod tests {
 
     fn at(chip: Option<&str>, line: LineId) -> LineAt {
         LineAt { chip: chip.map(str::to_owned), line }
-    }
-
-    #[test]
-    fn a_line_is_named_as_it_was_configured() {
-        assert_eq!(at(None, LineId::Number(17)).to_string(), "GPIO line 17");
-        assert_eq!(
-            at(Some("pinctrl-rp1"), LineId::Name("GPIO17".into())).to_string(),
-            "line GPIO17 of pinctrl-rp1"
-        );
     }
 
     #[test]

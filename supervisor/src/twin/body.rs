@@ -153,7 +153,8 @@ impl Twin {
                 self.chronicle.change(change, name);
             }
             Action::Warn(warning) => self.warn(life, &warning),
-            Action::Stop => {}
+            // The simulated chips have no line of their own, and are read often enough.
+            Action::Stop | Action::Read { .. } | Action::Arm { .. } => {}
         }
     }
 
@@ -287,6 +288,7 @@ impl Twin {
             Warning::StateNotSaved { why } => format!("the state file cannot be written: {why}"),
             Warning::Switches { what, .. } => format!("power switch: {what}"),
             Warning::Sensor { what, .. } => format!("sensor: {what}"),
+            Warning::Dip { .. } | Warning::FalseAlarm { .. } => warning.to_string(),
             Warning::BadLabel { container, label, .. } => {
                 format!("{container}: label {label} is not understood")
             }

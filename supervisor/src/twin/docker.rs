@@ -113,6 +113,15 @@ pub struct Load {
 struct Container {
     recipe: Recipe,
     seen: ContainerSeen,
+    /// Its control group stands still, which the engine does not know.
+    frozen: bool,
+}
+
+impl Container {
+    /// Whether its processes get any time.
+    fn works(&self) -> bool {
+        self.seen.status == ContainerStatus::Running && !self.frozen
+    }
 }
 
 /// The engine and its containers; survives power cuts as a disk does.
@@ -136,7 +145,7 @@ impl Docker {
             let status = ContainerStatus::Running;
             let cpu = recipe.original();
             let seen = ContainerSeen { id: id.clone(), name: recipe.name.clone(), labels, status, cpu };
-            (id, Container { recipe: recipe.clone(), seen })
+            (id, Container { recipe: recipe.clone(), seen, frozen: false })
         });
         Self { containers: containers.collect(), held: [1.0; 3], changes: 0 }
     }
@@ -151,6 +160,7 @@ impl Docker {
         match change {
             ContainerChange::SetCpu(_) => Duration::from_millis(180),
             ContainerChange::Pause | ContainerChange::Unpause => Duration::from_millis(90),
+            ContainerChange::Freeze | ContainerChange::Thaw => Duration::from_millis(1),
             ContainerChange::Start => Duration::from_millis(1_400),
             ContainerChange::Stop { timeout } => {
                 self.containers.get(id).map_or(Duration::ZERO, |c| c.recipe.stops_in.min(timeout))
@@ -170,6 +180,8 @@ impl Docker {
         let seen = &mut container.seen;
         match (change, seen.status) {
             (ContainerChange::SetCpu(cpu), _) => seen.cpu = updated(seen.cpu, cpu)?,
+            (ContainerChange::Freeze, Running) => container.frozen = true,
+            (ContainerChange::Thaw, _) => container.frozen = false,
             (ContainerChange::Pause, Running) => seen.status = Paused,
             (ContainerChange::Unpause, Paused) | (ContainerChange::Start, Exited) => seen.status = Running,
             (ContainerChange::Stop { .. }, Running | Paused) => seen.status = Exited,
@@ -178,11 +190,15 @@ impl Docker {
             (ContainerChange::Pause, Paused) => {
                 return Err(ActionError::Refused(format!("container {id} is already paused")));
             }
+            (ContainerChange::Freeze, _) => return Err(ActionError::NotFound),
             (change, status) => {
                 return Err(ActionError::Refused(format!(
                     "{change:?} of container {id}, which is {status:?}"
                 )));
             }
+        }
+        if !matches!(change, ContainerChange::Freeze | ContainerChange::SetCpu(_)) {
+            container.frozen = false;
         }
         Ok(())
     }
@@ -191,6 +207,7 @@ impl Docker {
     pub fn boot(&mut self) {
         self.changes += 1;
         for container in self.containers.values_mut() {
+            container.frozen = false;
             if container.seen.status == ContainerStatus::Paused {
                 container.seen.status = ContainerStatus::Running;
             }
@@ -214,7 +231,7 @@ impl Docker {
             of_class.wants += wants;
             of_class.wanting += f64::from(u8::from(wants > 0.0));
             let held = self.held[class as usize];
-            if running && container.seen.status == ContainerStatus::Running && held > 0.0 {
+            if running && container.works() && held > 0.0 {
                 let uses = wants.min(limit(container.seen.cpu).unwrap_or(cores) * speed) * held;
                 of_class.running += 1;
                 of_class.uses += uses;
@@ -247,7 +264,7 @@ impl Docker {
 
     /// Every container with its class and whether it serves now (runs, however slowly).
     pub fn served(&self) -> impl Iterator<Item = (Class, bool)> + '_ {
-        self.containers.values().map(|c| (c.recipe.class, c.seen.status == ContainerStatus::Running))
+        self.containers.values().map(|c| (c.recipe.class, c.works()))
     }
 
     /// What each container is made of and how the engine shows it, in the engine's order.

@@ -27,6 +27,7 @@ pub struct PolicyFile {
     drain: RungFile,
     halt: RungFile,
     with_plan: WithPlanFile,
+    freeze: Option<Voltage>,
     collapse: Option<Voltage>,
     #[serde(deserialize_with = "duration")]
     collapse_hold: Option<Duration>,
@@ -137,6 +138,7 @@ impl PolicyFile {
         let usual = Policy::for_chemistry(chemistry);
         let halt = self.halt.resolve(usual.halt);
         let planned = WithPlan::above(&halt);
+        let collapse = self.collapse.unwrap_or(usual.collapse);
         Policy {
             throttle: self.throttle.resolve(usual.throttle),
             shed: self.shed.resolve(usual.shed),
@@ -148,7 +150,8 @@ impl PolicyFile {
                 drain: self.with_plan.drain.resolve(planned.drain),
                 halt_leave: self.with_plan.halt.leave.or(planned.halt_leave),
             },
-            collapse: self.collapse.unwrap_or(usual.collapse),
+            freeze: self.freeze.unwrap_or_else(|| Policy::freeze_between(collapse, &halt.enter)),
+            collapse,
             collapse_hold: self.collapse_hold.unwrap_or(usual.collapse_hold),
             stagger: self.stagger.unwrap_or(usual.stagger),
             settle: self.settle.unwrap_or(usual.settle),

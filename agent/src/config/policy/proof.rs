@@ -190,6 +190,7 @@ impl Policy {
         self.stretches()?;
         self.wake_margin()?;
         self.collapse_between(battery)?;
+        self.freeze_between_rungs()?;
         self.budgets(battery)
     }
 
@@ -271,6 +272,21 @@ impl Policy {
             &voltage("policy.halt.enter.voltage".into(), self.halt.enter.voltage),
             &collapse,
             "the ladder's own last step comes before the emergency",
+        )
+    }
+
+    /// collapse < freeze < the voltage that leads into `Shed`.
+    fn freeze_between_rungs(&self) -> Result<(), PolicyError> {
+        let freeze = voltage("policy.freeze".into(), Some(self.freeze));
+        above(
+            &freeze,
+            &voltage("policy.collapse".into(), Some(self.collapse)),
+            "what can wait stands still before the node halts",
+        )?;
+        above(
+            &voltage("policy.shed.enter.voltage".into(), self.shed.enter.voltage),
+            &freeze,
+            "else a burst of load would freeze what the ladder still lets run",
         )
     }
 

@@ -86,6 +86,11 @@ impl Filter {
         !self.watches.is_empty()
     }
 
+    /// The sensor that rules.
+    pub fn ruling(&self) -> SensorId {
+        SensorId(self.ruling as u8)
+    }
+
     /// Whether a sensor is faulty, or two disagree: something for a person.
     pub fn is_faulty(&self) -> bool {
         self.disagreement.standing.is_some()

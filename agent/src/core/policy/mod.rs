@@ -17,6 +17,9 @@
 //! * [`Stage::Drain`]: the node ends its work in good order while there is energy for that.
 //! * [`Stage::Halt`]: off, before the charger cuts the load and the SD card with it.
 //!
+//! A dip of the terminals ([`super::dip`]) leads into `Shed` at once, from wherever the node is above it, and out of it
+//! again once it was over for the settling time.
+//!
 //! Climbing jumps to the deepest stage whose condition held for its delay. Recovery goes one rung at a time: a rung is
 //! left when none of the conditions that enter it holds and all that leave it held for their delay. Everything is
 //! level-triggered: what counts is what is true now and for how long, never an edge that could be missed.
@@ -57,6 +60,8 @@ pub struct Inputs<'a> {
     pub temperature: Temperature,
     /// The board.
     pub host: &'a HostSample,
+    /// Why what can wait must stop at once, while a dip of the terminals is confirmed.
+    pub dip: Option<&'a Reason>,
     /// Whether an order that rests on a forecast is in force: then [`crate::config::policy::WithPlan`] holds.
     pub by_plan: bool,
 }
@@ -68,6 +73,8 @@ enum Cause {
     Supply,
     /// The board (rail, heat): left when the board recovers.
     Board,
+    /// The terminals dipped: left when they did not for the settling time, whatever the charge is.
+    Dip,
 }
 
 /// What a look at everything demands.
@@ -199,8 +206,10 @@ impl Ladder {
             reason,
             cause: Cause::Board,
         });
-        // Of equal stages the first in this order gives the reason: `max_by_key` keeps the last.
-        [board, unknown, blind, energy].into_iter().flatten().max_by_key(|demand| demand.stage)
+        let dip =
+            inputs.dip.map(|reason| Demand { stage: Stage::Shed, reason: reason.clone(), cause: Cause::Dip });
+        // Of equal stages the last in this order gives the reason: `max_by_key` keeps the last.
+        [board, dip, unknown, blind, energy].into_iter().flatten().max_by_key(|demand| demand.stage)
     }
 
     /// A node that was woken after long knows its battery from before: the charge that it carried over is low, and
@@ -219,7 +228,7 @@ impl Ladder {
 
     /// Into a more careful stage.
     fn climb(&mut self, now: Uptime, demand: Demand) {
-        if demand.cause == Cause::Supply {
+        if demand.cause != Cause::Board {
             self.relapses.climbed(now, demand.stage);
         }
         self.enter(now, demand.stage, demand.reason, demand.cause);
@@ -229,8 +238,8 @@ impl Ladder {
     fn stay(&mut self, now: Uptime, demand: &Demand) {
         self.leaving.reset();
         self.backing_off = None;
-        if demand.cause == Cause::Supply && self.cause == Cause::Board {
-            // The board's distress became the supply's: it is left as the supply recovers.
+        if demand.cause == Cause::Supply && self.cause != Cause::Supply {
+            // The board's distress, or the dip, became the supply's: it is left as the supply recovers.
             self.cause = Cause::Supply;
             self.reason = demand.reason.clone();
         }
@@ -247,6 +256,7 @@ impl Ladder {
         let Some(rung) = self.policy.rung(self.floor).copied() else { return };
         let clear = match self.cause {
             Cause::Board => least < self.floor,
+            Cause::Dip => !stale && least < self.floor,
             Cause::Supply => {
                 !stale && least < self.floor && self.conditions.may_leave(self.floor, &self.policy, inputs)
             }
@@ -258,6 +268,7 @@ impl Ladder {
         }
         let hold = match self.cause {
             Cause::Board => host::CLEAR,
+            Cause::Dip => self.policy.settle,
             Cause::Supply => self.policy.leave_hold(&rung.leave, self.shed_order),
         };
         let settled = self.entered.is_some_and(|entered| now.since(entered) >= self.policy.settle);
@@ -312,6 +323,7 @@ impl Ladder {
     fn leave_due(&self, now: Uptime) -> Option<Uptime> {
         let hold = match self.cause {
             Cause::Board => host::CLEAR,
+            Cause::Dip => self.policy.settle,
             Cause::Supply => self.policy.leave_hold(&self.policy.rung(self.floor)?.leave, self.shed_order),
         };
         let settled = self.entered? + self.policy.settle;

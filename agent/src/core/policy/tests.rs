@@ -37,6 +37,7 @@ struct Bench {
     fault: Fault,
     celsius: f64,
     by_plan: bool,
+    dip: Option<Reason>,
     now: Uptime,
     /// Between two looks.
     stride: Duration,
@@ -59,6 +60,7 @@ impl Bench {
             fault: Fault::NotYet,
             celsius: 25.0,
             by_plan: false,
+            dip: None,
             now: Uptime::START,
             stride: SECOND,
             floors: Vec::new(),
@@ -91,6 +93,7 @@ impl Bench {
             temperature: Temperature::from_celsius(self.celsius),
             host: &self.host,
             by_plan: self.by_plan,
+            dip: self.dip.as_ref(),
         };
         let before = self.ladder.floor();
         self.ladder.step(self.now, &inputs);
@@ -397,4 +400,33 @@ fn the_next_wish_is_the_next_moment_that_matters() {
         }
     }
     assert_eq!(climbed, Some(Uptime::from_secs(601)));
+}
+
+#[test]
+fn a_dip_leads_into_shed_at_once_and_out_again_after_the_settling_time_whatever_the_charge_is() {
+    // Shed's own way out, 62 % and charging, does not hold: the node would stay until the morning.
+    let mut bench = Bench::new(Chemistry::Agm).supply(60.0, 12.3, 2.0);
+    let (voltage, threshold) = (Voltage::from_volts(11.4), Voltage::from_volts(11.5));
+    bench.dip = Some(Reason::VoltageCollapsed { voltage, threshold, held: Seconds(0) });
+    bench.live(SECOND);
+    assert_eq!(bench.ladder.floor(), Stage::Shed);
+    assert_eq!(bench.ladder.reason(), bench.dip.as_ref().unwrap());
+    bench.live(Duration::from_mins(10));
+    assert_eq!(bench.ladder.floor(), Stage::Shed, "it goes on");
+    bench.dip = None;
+    bench.live(bench.policy.settle - SECOND);
+    assert_eq!(bench.ladder.floor(), Stage::Shed);
+    bench.live(2 * SECOND);
+    assert_eq!(bench.ladder.floor(), Stage::Throttle);
+}
+
+#[test]
+fn a_dip_under_a_battery_that_is_low_becomes_the_supplys_affair() {
+    let mut bench = Bench::new(Chemistry::Agm).supply(50.0, 12.0, 2.0);
+    bench.dip = Some(Reason::Clear);
+    bench.live(SECOND);
+    assert_eq!(bench.ladder.floor(), Stage::Shed);
+    bench.dip = None;
+    bench.live(Duration::from_mins(30));
+    assert_eq!(bench.ladder.floor(), Stage::Shed, "the charge holds it there");
 }

@@ -8,6 +8,7 @@
 //! an SD card is not thrashed. A change that fails or does not show is retried with back-off, behind the others.
 
 mod cpu;
+mod frozen;
 mod label;
 pub(crate) mod ledger;
 mod retry;
@@ -24,11 +25,12 @@ use super::action::{Action, ActionId, ContainerChange, Ids, Warning};
 use super::event::{ActionError, ContainerId, ContainerSeen, ContainerStatus, DockerEvent};
 use super::state::Touched;
 use crate::config::Containers;
+use frozen::Frozen;
 use label::Settings;
 use ledger::Ledger;
 use retry::Retry;
 use step::{Seen, Step};
-use wish::Wish;
+use wish::{Run, Wish};
 
 /// After a change whose outcome is not known, what Docker shows may still be overtaken by it for this long.
 const UNCERTAIN: Duration = Duration::from_mins(1);
@@ -81,6 +83,7 @@ pub struct Shed {
     /// The containers in the order in which they are shed.
     order: Vec<ContainerId>,
     ledger: Ledger,
+    frozen: Frozen,
     in_flight: Option<InFlight>,
     /// Something changed since the last look.
     dirty: bool,
@@ -121,6 +124,7 @@ impl Shed {
             known: BTreeMap::new(),
             order: Vec::new(),
             ledger: Ledger::new(ledger),
+            frozen: Frozen::default(),
             in_flight: None,
             dirty: false,
             stage,
@@ -170,7 +174,7 @@ impl Shed {
 
     /// Changes whenever [`Self::listed`] may have changed.
     pub const fn version(&self) -> u64 {
-        self.version.wrapping_add(self.ledger.version())
+        self.version.wrapping_add(self.ledger.version()).wrapping_add(self.frozen.version())
     }
 
     /// How many containers there are.
@@ -182,7 +186,7 @@ impl Shed {
     pub fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
         self.order.iter().rev().filter_map(|id| {
             let known = self.known.get(id)?;
-            let state = shown(known, self.ledger.touched(id));
+            let state = shown(known, self.ledger.touched(id), self.frozen.holds(id));
             Some(Listed { id, name: &known.name, class: known.settings.class, state })
         })
     }
@@ -274,8 +278,21 @@ impl Shed {
         result: &Result<(), ActionError>,
         actions: &mut Vec<Action>,
     ) -> bool {
+        if let Some((id, failed)) = self.frozen.outcome(now, action, result) {
+            self.dirty = true;
+            let name = self.known.get(&id).map_or_else(|| id.to_string(), |known| known.name.clone());
+            if let (Some(verb), Err(error)) = (failed, result) {
+                let what = format!("{verb} {name} by its control group");
+                actions.push(Action::Warn(Warning::ActionFailed { what, why: error.to_string() }));
+            }
+            return true;
+        }
         let Some(flight) = self.in_flight.take_if(|flight| flight.action == action) else { return false };
         self.dirty = true;
+        if result.is_ok() || matches!(flight.step.change, ContainerChange::Stop { .. }) {
+            // `io` thaws what Docker is to pause or to stop, and freezes it again where a pause did not come about.
+            self.hand_over(&flight);
+        }
         let Some(known) = self.known.get_mut(&flight.container) else { return true };
         match result {
             Ok(()) => {
@@ -287,6 +304,7 @@ impl Shed {
                         known.seen.status = ContainerStatus::Running;
                     }
                     ContainerChange::Stop { .. } => known.seen.status = ContainerStatus::Exited,
+                    ContainerChange::Freeze | ContainerChange::Thaw => {}
                 }
                 self.version += 1;
             }
@@ -299,6 +317,87 @@ impl Shed {
             }
         }
         true
+    }
+
+    fn hand_over(&mut self, flight: &InFlight) {
+        if matches!(flight.step.change, ContainerChange::Pause | ContainerChange::Stop { .. }) {
+            self.frozen.handed_over(&flight.container);
+        }
+    }
+
+    /// What an earlier life left frozen.
+    pub fn resume_frozen(&mut self, containers: Vec<ContainerId>) {
+        self.frozen.resume(containers);
+    }
+
+    /// In a dip, freezes what can wait and still runs, all at once; without one, thaws what the stage wants to run.
+    pub fn brace(&mut self, now: Uptime, dip: bool, stage: Stage, ids: &mut Ids, actions: &mut Vec<Action>) {
+        let mut ask = |container: &ContainerId, change| {
+            let id = ids.next();
+            actions.push(Action::Container { id, container: container.clone(), change, stage });
+            id
+        };
+        if dip {
+            for id in &self.order {
+                if self.can_freeze(id) {
+                    let action = ask(id, ContainerChange::Freeze);
+                    self.frozen.freezing(id.clone(), action);
+                }
+            }
+            return;
+        }
+        self.frozen.calm();
+        if self.frozen.is_empty() {
+            return;
+        }
+        let thaw: Vec<ContainerId> =
+            self.frozen.ready(now).filter(|id| self.may_thaw(id, stage)).cloned().collect();
+        for id in thaw {
+            let action = ask(&id, ContainerChange::Thaw);
+            self.frozen.thawing(id, action);
+        }
+    }
+
+    /// Thaws all that is frozen: whoever comes next may not know of it.
+    pub fn thaw_all(&mut self, now: Uptime, stage: Stage, ids: &mut Ids, actions: &mut Vec<Action>) {
+        let busy = self.in_flight.as_ref().map(|flight| flight.container.clone());
+        let all: Vec<ContainerId> =
+            self.frozen.ready(now).filter(|id| busy.as_ref() != Some(*id)).cloned().collect();
+        for container in all {
+            let id = ids.next();
+            self.frozen.thawing(container.clone(), id);
+            actions.push(Action::Container { id, container, change: ContainerChange::Thaw, stage });
+        }
+    }
+
+    /// Whether a container is one that can wait, runs, and is not on its way to something else.
+    fn can_freeze(&self, id: &ContainerId) -> bool {
+        let Some(known) = self.known.get(id) else { return false };
+        let busy = self.in_flight.as_ref().is_some_and(|flight| {
+            flight.container == *id && !matches!(flight.step.change, ContainerChange::SetCpu(_))
+        });
+        known.settings.class == Class::Deferrable
+            && !known.settings.untouched
+            && known.seen.status == ContainerStatus::Running
+            && !busy
+            && self.frozen.may_freeze(id)
+    }
+
+    /// Whether nothing wants a frozen container to stand still any more.
+    fn may_thaw(&self, id: &ContainerId, stage: Stage) -> bool {
+        if self.in_flight.as_ref().is_some_and(|flight| flight.container == *id) {
+            return false;
+        }
+        match self.known.get(id) {
+            Some(known) => match known.seen.status {
+                ContainerStatus::Running => Wish::of(stage, &known.settings, false).run == Run::Free,
+                // Docker has it.
+                ContainerStatus::Paused => false,
+                ContainerStatus::Exited | ContainerStatus::Transient => true,
+            },
+            // Docker knows nothing of it, or was not heard yet.
+            None => self.is_up() || stage < Stage::Shed,
+        }
     }
 
     /// Writes down what the stage will need, and asks for the next change if one may be made.
@@ -376,14 +475,16 @@ impl Shed {
     }
 
     /// When a change that waits for its next try may be made.
-    pub const fn next_wake(&self) -> Option<Uptime> {
-        if self.in_flight.is_some() { None } else { self.next_try }
+    pub fn next_wake(&self, now: Uptime) -> Option<Uptime> {
+        let tried = if self.in_flight.is_some() { None } else { self.next_try };
+        tried.into_iter().chain(self.frozen.next_wake(now)).min()
     }
 }
 
 /// What a report says of a container.
-fn shown(known: &Known, touched: Touched) -> ContainerState {
+fn shown(known: &Known, touched: Touched, frozen: bool) -> ContainerState {
     match known.seen.status {
+        ContainerStatus::Running if frozen => ContainerState::Paused,
         ContainerStatus::Running => match (touched.cpu_before, known.settings.cap) {
             (Some(before), Some(cap)) if !cpu::alike(known.seen.cpu, before) => ContainerState::Capped(cap),
             _ => ContainerState::Running,

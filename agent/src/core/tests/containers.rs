@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use protocol::Stage;
 
 use super::docker::{Container, Docker, Restart};
-use super::world::{CONFIG, HEALTHY, World};
+use super::world::{CONFIG, HEALTHY, World, wired};
 use crate::core::action::{Action, ContainerChange, Warning};
 use crate::core::event::{ContainerId, ContainerStatus, CpuSettings};
 
@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const UNLIMITED: CpuSettings = CpuSettings { nano_cpus: 0, quota: 0, period: 0 };
 
 /// Containers of every class and every kind of limit.
-fn populate(docker: &mut Docker) {
+pub(super) fn populate(docker: &mut Docker) {
     let cpu = |nano_cpus, quota, period| CpuSettings { nano_cpus, quota, period };
     let class = |class| ("heliostat.class", class);
     docker.run("db", Restart::Always, UNLIMITED, &[class("critical"), ("heliostat.stop-timeout", "20")]);
@@ -32,8 +32,8 @@ fn populate(docker: &mut Docker) {
     docker.run("hands-off", Restart::No, UNLIMITED, &[class("deferrable")]);
 }
 
-fn world() -> World {
-    let mut world = World::new(CONFIG);
+pub(super) fn world() -> World {
+    let mut world = World::new(&wired());
     populate(&mut world.docker);
     world.live(60 * SECOND, SECOND, HEALTHY);
     world.link_up();
@@ -42,9 +42,10 @@ fn world() -> World {
 }
 
 /// Everything is as a person without an agent would find it.
-fn assert_restored(world: &World) {
+pub(super) fn assert_restored(world: &World) {
     for container in world.docker.containers.values() {
         let name = &container.seen.name;
+        assert!(!container.frozen, "{name} stands still for ever");
         assert!(container.lost || container.seen.status == container.wanted, "{name}: {container:?}");
         assert_eq!(Container::limit(container.seen.cpu), Container::limit(container.wanted_cpu), "{name}");
     }
@@ -269,6 +270,8 @@ fn docker_down_in_a_stage_is_waited_for() {
 /// Something happens.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
+    Dips(f64),
+    Edge,
     Order(Stage),
     Pass(u16),
     DockerRestarts,
@@ -288,6 +291,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     // Halt ends with the power off here: its own tests are elsewhere.
     let stage = prop::sample::select(&Stage::ALL[..4]);
     prop_oneof![
+        2 => (11.31_f64..12.9).prop_map(Happening::Dips),
+        2 => Just(Happening::Edge),
         6 => stage.prop_map(Happening::Order),
         6 => (1..400_u16).prop_map(Happening::Pass),
         1 => Just(Happening::DockerRestarts),
@@ -307,6 +312,11 @@ fn happening() -> impl Strategy<Value = Happening> {
 fn happen(world: &mut World, happening: Happening) {
     let nth = |world: &World, place: u8| world.docker.containers.keys().nth(usize::from(place)).cloned();
     match happening {
+        Happening::Dips(volts) => {
+            world.now += SECOND;
+            world.read(volts, 4.0);
+        }
+        Happening::Edge => world.edge(),
         Happening::Order(stage) => world.order(stage, 100_000),
         Happening::Pass(seconds) => {
             world.live(u32::from(seconds) * SECOND, 5 * SECOND, HEALTHY);

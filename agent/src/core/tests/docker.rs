@@ -23,6 +23,8 @@ pub(super) struct Container {
     /// What a person would find without an agent.
     pub(super) wanted: ContainerStatus,
     pub(super) wanted_cpu: CpuSettings,
+    /// Its control group stands still, which the engine does not know.
+    pub(super) frozen: bool,
     /// The engine's restart ended it for good: whether it should run is anybody's guess.
     pub(super) lost: bool,
 }
@@ -52,8 +54,15 @@ impl Docker {
             cpu,
         };
         let wanted = ContainerStatus::Running;
-        let container =
-            Container { seen, restart, stopped_by_hand: false, wanted, wanted_cpu: cpu, lost: false };
+        let container = Container {
+            seen,
+            restart,
+            stopped_by_hand: false,
+            wanted,
+            wanted_cpu: cpu,
+            frozen: false,
+            lost: false,
+        };
         self.containers.insert(id.clone(), container);
         id
     }
@@ -73,9 +82,16 @@ impl Docker {
     pub(super) fn change(&mut self, id: &ContainerId, change: ContainerChange) -> Result<(), ActionError> {
         use ContainerStatus::{Exited, Paused, Running};
         let Some(container) = self.containers.get_mut(id) else { return Err(ActionError::NotFound) };
+        if matches!(change, ContainerChange::Pause | ContainerChange::Stop { .. }) {
+            // `io` thaws what Docker is to pause or stop.
+            container.frozen = false;
+        }
         let status = &mut container.seen.status;
         let refused = |words: &str| Err(ActionError::Refused(words.to_owned()));
         match change {
+            ContainerChange::Freeze if *status == Running => container.frozen = true,
+            ContainerChange::Freeze => return Err(ActionError::NotFound),
+            ContainerChange::Thaw => container.frozen = false,
             ContainerChange::Pause if *status == Running => *status = Paused,
             ContainerChange::Unpause if *status == Paused => *status = Running,
             ContainerChange::Start if *status == Exited => {
@@ -101,6 +117,7 @@ impl Docker {
     /// The engine restarts: what ran is ended, and started again as its policy says.
     pub(super) fn restart(&mut self) {
         for container in self.containers.values_mut() {
+            container.frozen = false;
             let alive = container.seen.status != ContainerStatus::Exited;
             let again = match container.restart {
                 Restart::Always => true,
@@ -125,6 +142,7 @@ impl Docker {
             && container.seen.status == ContainerStatus::Running
         {
             container.seen.status = ContainerStatus::Exited;
+            container.frozen = false;
             container.stopped_by_hand = true;
             container.wanted = ContainerStatus::Exited;
         }

@@ -13,8 +13,8 @@ use protocol::{
 use super::docker::Docker;
 use crate::config::Config;
 use crate::core::Agent;
-use crate::core::action::{Action, Outgoing};
-use crate::core::event::{ActionError, DockerEvent, Event, LinkEvent, SupervisorId};
+use crate::core::action::{Action, ContainerChange, Outgoing};
+use crate::core::event::{ActionError, AlertEvent, DockerEvent, Event, LinkEvent, SupervisorId};
 use crate::core::reading::{Reading, Sample, SensorId};
 use crate::core::state::State;
 
@@ -27,6 +27,12 @@ pub(super) const CONFIG: &str = "[node]\nname = \"pi-1\"\nsupply = \"roof\"\n\
      [[sensor]]\nkind = \"replay\"\ntrace = \"t.csv\"\n\
      [containers]\nuntouched = [\"hands-off\"]\n\
      [[supervisor]]\naddress = \"127.0.0.1:7700\"\n";
+
+/// As [`CONFIG`], with a chip whose ALERT line is wired.
+pub(super) fn wired() -> String {
+    let chip = "kind = \"ina226\"\nbus = \"/dev/i2c-1\"\nshunt = \"2 mOhm\"\ncurrent_max = \"40 A\"\nalert = { line = 17 }\n";
+    CONFIG.replace("kind = \"replay\"\ntrace = \"t.csv\"\n", chip)
+}
 
 /// Everything around one agent.
 pub(super) struct World {
@@ -82,6 +88,16 @@ impl World {
         self.agent = Agent::new(&self.config, node, BootId(self.lives), self.disk.clone(), Some(off_for));
         self.now = Uptime::START;
         self.dies_after = None;
+        let frozen: Vec<_> = self
+            .docker
+            .containers
+            .iter()
+            .filter(|(_, known)| known.frozen)
+            .map(|(id, _)| id.clone())
+            .collect();
+        if !frozen.is_empty() {
+            self.event(Event::Frozen(frozen));
+        }
         self.list();
     }
 
@@ -119,7 +135,8 @@ impl World {
             Action::SetFrequencyCap { id, .. }
             | Action::ShowLamps { id, .. }
             | Action::SwitchPart { id, .. }
-            | Action::Switch { id, .. } => {
+            | Action::Switch { id, .. }
+            | Action::Arm { id, .. } => {
                 events.push_back(Event::Outcome { action: id, result: Ok(()) });
             }
             Action::PowerOff { .. } => self.powered_off += 1,
@@ -150,6 +167,12 @@ impl World {
 
     pub(super) fn reading(&mut self, reading: Reading) {
         self.event(Event::Sensor { sensor: SensorId(0), reading });
+    }
+
+    /// The chip's ALERT line falls.
+    pub(super) fn edge(&mut self) {
+        let event = AlertEvent::Pulled { age: Duration::ZERO };
+        self.event(Event::Alert { sensor: SensorId(0), event });
     }
 
     pub(super) fn fails(&mut self, fault: Fault) {
@@ -232,6 +255,16 @@ impl World {
 /// Docker's part of an action.
 fn perform(docker: &mut Docker, up: bool, failures: &mut u32, action: &Action, events: &mut VecDeque<Event>) {
     match action {
+        // No engine is asked.
+        Action::Container {
+            id,
+            container,
+            change: change @ (ContainerChange::Freeze | ContainerChange::Thaw),
+            ..
+        } => {
+            let result = docker.change(container, *change);
+            events.push_back(Event::Outcome { action: *id, result });
+        }
         Action::Container { id, container, change, .. } => {
             let result = if !up {
                 Err(ActionError::Unreachable)

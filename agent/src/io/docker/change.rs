@@ -1,5 +1,6 @@
 //! Changes one container. What is already as it should be is done.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -10,12 +11,15 @@ use bollard::query_parameters::{
 };
 use tokio::time::timeout;
 
+use super::super::freezer::Freezer;
 use super::{Engine, explain, status};
 use crate::core::action::ContainerChange;
 use crate::core::event::{ActionError, ContainerId, CpuSettings};
 
 /// The engine carries out anything but a stop within this.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The engine says what a container is within this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// After a stop's own time-out: SIGKILL, unmounting, the network's teardown on a busy Pi.
 const STOP_GRACE: Duration = Duration::from_secs(15);
 
@@ -38,6 +42,42 @@ pub async fn change(engine: &Engine, id: &ContainerId, change: ContainerChange) 
     }
 }
 
+/// As [`change`], of a container that may be frozen behind Docker's back.
+///
+/// runc refuses to pause what stands still already, and no stop signal is heard there: it is thawed for the moment that
+/// Docker takes, and frozen again if Docker's pause did not come about. While Docker does not answer it stays frozen.
+///
+/// # Errors
+/// As [`change`].
+pub async fn change_frozen(
+    engine: &Engine,
+    freezer: &Mutex<Freezer>,
+    id: &ContainerId,
+    wanted: ContainerChange,
+) -> Result<(), ActionError> {
+    let freezer = || freezer.lock().unwrap_or_else(PoisonError::into_inner);
+    let pauses = wanted == ContainerChange::Pause;
+    if !(pauses || matches!(wanted, ContainerChange::Stop { .. })) || !freezer().holds(id) {
+        return change(engine, id, wanted).await;
+    }
+    answers(engine, id).await?;
+    freezer().thaw(id)?;
+    let result = change(engine, id, wanted).await;
+    if pauses && result.is_err() {
+        freezer().freeze(id)?;
+    }
+    result
+}
+
+/// Whether the engine answers for this container.
+async fn answers(engine: &Engine, id: &ContainerId) -> Result<(), ActionError> {
+    let docker = engine.client().map_err(|_no_socket| ActionError::Unreachable)?;
+    match timeout(ANSWER_TIMEOUT, life(&docker, &id.0)).await {
+        Ok(life) => life.map(drop).map_err(|error| explain(&error)),
+        Err(_elapsed) => Err(ActionError::TimedOut),
+    }
+}
+
 async fn carry_out(docker: &Docker, id: &str, change: ContainerChange) -> Result<(), Error> {
     match change {
         ContainerChange::SetCpu(cpu) => docker.update_container(id, update(cpu)).await,
@@ -52,6 +92,8 @@ async fn carry_out(docker: &Docker, id: &str, change: ContainerChange) -> Result
         ContainerChange::Stop { timeout } => stop(docker, id, timeout).await,
         // A container that runs already answers 304, which the client takes for done.
         ContainerChange::Start => docker.start_container(id, None::<StartContainerOptions>).await,
+        // The control group's, not Docker's: `hands` has them carried out by the freezer.
+        ContainerChange::Freeze | ContainerChange::Thaw => Ok(()),
     }
 }
 

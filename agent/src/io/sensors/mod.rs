@@ -22,13 +22,12 @@ mod ve_direct;
 
 use hardware::devices::epever::EPEVER;
 use hardware::devices::renogy::RENOGY;
-use hardware::linux::Root;
-use hardware::linux::i2c::LinuxBus;
 use hardware::sim::trace::TraceError;
-use protocol::Uptime;
+use protocol::{Uptime, Voltage};
 
+use super::outside::Outside;
 use crate::config::Sensor;
-use crate::core::event::Event;
+use crate::core::event::{ActionError, Event};
 use crate::core::reading::{Reading, SensorId};
 use shunt::Shunt;
 
@@ -36,6 +35,11 @@ use shunt::Shunt;
 trait Source {
     /// One reading, or why there is none.
     fn read(&mut self, now: Uptime) -> Reading;
+
+    /// Sets the chip to pull its ALERT pin once the terminals are under this, and lets the pin go.
+    fn arm(&mut self, _below: Voltage) -> Result<(), ActionError> {
+        Err(ActionError::Unsupported)
+    }
 }
 
 /// All configured sensors.
@@ -46,13 +50,27 @@ impl Sensors {
     ///
     /// # Errors
     /// A recorded trace that cannot be read: no waiting would mend that.
-    pub fn open(root: &Root, sensors: &[Sensor]) -> Result<Self, TraceError> {
+    pub fn open(outside: &impl Outside, sensors: &[Sensor]) -> Result<Self, TraceError> {
         sensors
             .iter()
             .enumerate()
-            .map(|(place, sensor)| open(root, place, sensor))
+            .map(|(place, sensor)| open(outside, place, sensor))
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// Reads one of them.
+    pub fn read_one(&mut self, now: Uptime, sensor: SensorId) -> Option<Event> {
+        let reading = self.0.get_mut(usize::from(sensor.0))?.read(now);
+        Some(Event::Sensor { sensor, reading })
+    }
+
+    /// Arms one's ALERT pin.
+    ///
+    /// # Errors
+    /// It has none, or does not answer.
+    pub fn arm(&mut self, sensor: SensorId, below: Voltage) -> Result<(), ActionError> {
+        self.0.get_mut(usize::from(sensor.0)).ok_or(ActionError::NotFound)?.arm(below)
     }
 
     /// Reads all of them, one after the other.
@@ -65,8 +83,9 @@ impl Sensors {
 }
 
 /// Prepares one.
-fn open(root: &Root, place: usize, sensor: &Sensor) -> Result<Box<dyn Source>, TraceError> {
-    let bus = |path: &std::path::Path| LinuxBus::new(root, path);
+fn open(outside: &impl Outside, place: usize, sensor: &Sensor) -> Result<Box<dyn Source>, TraceError> {
+    let root = outside.root();
+    let bus = |path: &std::path::Path| outside.bus(path);
     Ok(match sensor {
         Sensor::Ina219(config) => Box::new(Shunt::ina219(bus(&config.bus), place, config)),
         Sensor::Ina226(config) => Box::new(Shunt::ina226(bus(&config.bus), place, config)),

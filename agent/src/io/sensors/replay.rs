@@ -36,6 +36,7 @@ impl Replay {
             shunt: Player::SHUNT,
             current_max: Player::CURRENT_MAX,
             reversed: false,
+            alert: None,
         };
         let mut chip = Shunt::ina226(player.bus(), sensor, &wiring);
         // The chip is set up before the clock starts, so that the first row is seen however short it is.

@@ -11,11 +11,12 @@ use hardware::chips::ina228::{self, Ina228};
 use hardware::chips::ina3221::{self, Ina3221};
 use hardware::chips::max17048::Max17048;
 use hardware::chips::{Error, Measurement, SettingsError};
-use protocol::{Fault, Uptime};
+use protocol::{Fault, Uptime, Voltage};
 
 use super::Source;
 use super::back_off::BackOff;
 use crate::config::{ChannelSensor, ConverterSensor, GaugeSensor, ShuntSensor};
+use crate::core::event::ActionError;
 use crate::core::reading::{Reading, Sample};
 
 /// The chip behind the registers.
@@ -147,6 +148,21 @@ fn words<E: Display + Debug>(error: &Error<E>) -> String {
 }
 
 impl<B: I2c<Error: Display + Debug>> Source for Shunt<B> {
+    fn arm(&mut self, below: Voltage) -> Result<(), ActionError> {
+        let Ok(Chip::Ina226(chip)) = &mut self.chip else { return Err(ActionError::Unsupported) };
+        if !self.configured {
+            // It is armed after its first reading, which configures it.
+            return Err(ActionError::Unreachable);
+        }
+        let refused = |words: String| ActionError::Refused(words);
+        chip.arm_bus_under(below).map_err(|error| match error {
+            ina226::ArmError::Chip(error) => refused(words(&error)),
+            limit @ ina226::ArmError::Limit(_) => refused(limit.to_string()),
+        })?;
+        // What it saw before it was armed is no news: a pin that is still latched is let go.
+        chip.take_flags().map(drop).map_err(|error| refused(words(&error)))
+    }
+
     fn read(&mut self, now: Uptime) -> Reading {
         if let Some(fault) = self.back_off.holds(now) {
             return Err(fault);
@@ -192,7 +208,7 @@ impl<B: I2c<Error: Display + Debug>> Source for Shunt<B> {
 mod tests {
     use hardware::sim::bus::{BusFault, SimBus};
     use hardware::sim::chips::SimIna226;
-    use protocol::{Current, Resistance, Voltage};
+    use protocol::{Current, Resistance};
 
     use super::*;
 
@@ -205,6 +221,7 @@ mod tests {
             shunt: SHUNT,
             current_max: Current::from_amps(20.0),
             reversed,
+            alert: None,
         }
     }
 
