@@ -87,10 +87,11 @@ impl Field {
              [[sensor]]\nkind = \"replay\"\ntrace = {trace:?}\nspeed = {SPEED}\n\
              [policy]\ndrain_budget = \"50 min\"\nhalt_budget = \"30 min\"\n\
              [containers]\nsocket = {:?}\nuntouched = [\"hands-off\"]\nstop_timeout = \"5 s\"\n\
-             [state]\npath = {:?}\n[halt]\npower_off = \"none\"\n\
+             [state]\npath = {:?}\nfrozen = {:?}\n[halt]\npower_off = \"none\"\n\
              [[supervisor]]\naddress = \"{}\"\n",
             self.engine.socket(),
             self.state_file(),
+            self.file("frozen"),
             self.watcher.address(),
         );
         let _ = writeln!(text, "{more}");

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 #![allow(clippy::unnecessary_debug_formatting, reason = "a quoted path is what TOML wants")]
 
+mod alert;
 mod crash;
 mod dusk;
 mod engine;

@@ -7,8 +7,10 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{require, wait};
@@ -27,6 +29,8 @@ pub struct Engine {
     namespace: Child,
     /// The first process of the namespace, as the host numbers it.
     init: u32,
+    /// `nsenter` around the daemon: it stops when the daemon does, and does not go on by itself.
+    around: AtomicU32,
 }
 
 impl Engine {
@@ -59,7 +63,7 @@ impl Engine {
             assert!(namespace.try_wait().expect("unshare").is_none(), "unshare ended at once");
             child_of(namespace.id())
         });
-        let engine = Self { folder, namespace, init };
+        let engine = Self { folder, namespace, init, around: AtomicU32::new(0) };
         wait::until_true("a private /run", READY, || engine.inside().args(["test", "-e", "/run/ready"]).ok());
         engine.start_daemon();
         engine.import_image();
@@ -144,6 +148,19 @@ impl Engine {
         self.start_daemon();
     }
 
+    /// Sends the daemon a signal that does not end it: `-STOP` has it hang, `-CONT` go on.
+    ///
+    /// # Panics
+    /// When there is no daemon.
+    pub fn signal_daemon(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.pid_file()).expect("the daemon's pid file");
+        assert!(self.inside().args(["kill", signal, pid.trim()]).ok(), "kill {signal}");
+        let around = i32::try_from(self.around.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
+        if let Some(around) = around.filter(|_| signal == "-CONT") {
+            let _ = kill_process(around, Signal::CONT);
+        }
+    }
+
     /// Ends the daemon and leaves it down.
     pub fn stop_daemon(&self, signal: &str) {
         let pid = std::fs::read_to_string(self.pid_file()).expect("the daemon's pid file");
@@ -173,6 +190,7 @@ impl Engine {
             .stderr(log)
             .spawn()
             .expect("dockerd");
+        self.around.store(child.id(), Ordering::Relaxed);
         // nsenter ends with its dockerd; somebody has to take its exit status.
         std::thread::spawn(move || child.wait());
         wait::until("dockerd to answer", READY, || self.try_docker(&["version"]).ok());
@@ -238,8 +256,8 @@ const INIT: &str = "mount -t tmpfs -o mode=755 tmpfs /run && mount -t proc proc 
 impl Drop for Engine {
     fn drop(&mut self) {
         // One SIGKILL to the first process ends daemon, shims and containers at once; the mounts go with the namespace.
-        if let Some(init) = i32::try_from(self.init).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(init, rustix::process::Signal::KILL);
+        if let Some(init) = i32::try_from(self.init).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(init, Signal::KILL);
         }
         while self.namespace.try_wait().is_ok_and(|status| status.is_none()) {
             // A paused container is frozen in its cgroup, and of version 1 no signal reaches it before it is thawed.

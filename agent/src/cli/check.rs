@@ -121,6 +121,7 @@ fn ladder(out: &mut String, config: &Config) -> std::fmt::Result {
     };
     let stretches: Vec<_> = [Stage::Throttle, Stage::Shed].into_iter().filter_map(stretch).collect();
     writeln!(out, "{:<9} {}", "with plan", stretches.join("; "))?;
+    writeln!(out, "{:<9} V < {}; what can wait stands still, the floor is shed", "freeze", policy.freeze)?;
     writeln!(out, "{:<9} V < {}; {}", "at once", policy.collapse, span(policy.collapse_hold))?;
     writeln!(out, "{:<9} drain {}, halt {}", "budgets", span(policy.drain_budget), span(policy.halt_budget))?;
     writeln!(
@@ -225,6 +226,7 @@ fn policy_json(config: &Config) -> Value {
         .collect();
     json!({
         "rungs": rungs,
+        "freeze_v": policy.freeze.volts(),
         "collapse_v": policy.collapse.volts(),
         "collapse_hold_s": seconds(policy.collapse_hold),
         "settle_s": seconds(policy.settle),
@@ -285,7 +287,7 @@ fn as_json(config: &Config, papers: Option<&Papers>) -> Value {
             Some((part.to_string(), json!(config.board.part(*part).from_stage()?.name())))
         }).collect::<serde_json::Map<_, _>>(),
         "watchdog": config.watchdog.as_ref().map(|watchdog| &watchdog.device),
-        "state": { "path": config.state.path, "interval_s": seconds(config.state.interval) },
+        "state": { "path": config.state.path, "interval_s": seconds(config.state.interval), "frozen": config.state.frozen },
         "power_off": config.halt.power_off == PowerOffBy::Systemd,
     })
 }

@@ -102,6 +102,8 @@ pub struct Ladder {
     shed_order: u8,
     floor: Stage,
     cause: Cause,
+    /// Where the last dip found the node: so far down it leads back.
+    before_dip: Stage,
     /// Why the floor was entered.
     reason: Reason,
     /// The leaving conditions hold, but it fell back too often: since when, and what is said about it.
@@ -129,6 +131,7 @@ impl Ladder {
             shed_order,
             floor: stage,
             cause: Cause::Supply,
+            before_dip: Stage::Normal,
             reason: resumed.map_or(Reason::Clear, |_| Reason::Resumed { stage }),
             backing_off: None,
             entered: None,
@@ -228,6 +231,9 @@ impl Ladder {
 
     /// Into a more careful stage.
     fn climb(&mut self, now: Uptime, demand: Demand) {
+        if demand.cause == Cause::Dip {
+            self.before_dip = self.floor;
+        }
         if demand.cause != Cause::Board {
             self.relapses.climbed(now, demand.stage);
         }
@@ -286,7 +292,9 @@ impl Ladder {
             held,
         });
         self.relapses.left(now, self.floor);
-        self.enter(now, self.floor.descend(), reason, Cause::Supply);
+        let next = self.floor.descend();
+        let by_dip = self.cause == Cause::Dip && next > self.before_dip;
+        self.enter(now, next, reason, if by_dip { Cause::Dip } else { Cause::Supply });
     }
 
     fn enter(&mut self, now: Uptime, stage: Stage, reason: Reason, cause: Cause) {

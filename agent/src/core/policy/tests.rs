@@ -418,6 +418,26 @@ fn a_dip_leads_into_shed_at_once_and_out_again_after_the_settling_time_whatever_
     assert_eq!(bench.ladder.floor(), Stage::Shed);
     bench.live(2 * SECOND);
     assert_eq!(bench.ladder.floor(), Stage::Throttle);
+    bench.live(bench.policy.settle * 3);
+    assert_eq!(
+        bench.ladder.floor(),
+        Stage::Throttle,
+        "the charge holds it there, as it would have without the dip"
+    );
+}
+
+#[test]
+fn a_dip_leads_back_to_where_it_found_the_node() {
+    let mut bench = Bench::new(Chemistry::Agm).supply(72.0, 12.5, 2.0);
+    bench.dip = Some(Reason::Clear);
+    bench.live(SECOND);
+    bench.dip = None;
+    bench.live(bench.policy.settle * 3);
+    assert_eq!(
+        bench.floors,
+        [Stage::Shed, Stage::Throttle, Stage::Normal],
+        "72 % would not leave a throttle of the supply's"
+    );
 }
 
 #[test]

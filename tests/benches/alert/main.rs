@@ -1,11 +1,14 @@
-//! From the edge of a simulated ALERT to the core's first action.
+//! From the edge of an ALERT to what is done about it.
 //!
-//! A battery collapses under its chip: the INA226 pulls its ALERT pin, the driver reads the registers, the core takes
-//! the reading and asks for something to be done. What is counted is computation only; the hold that the policy demands
-//! (so that a burst of load halts nobody) is simulated time and stands beside it.
+//! Two measurements. [`freeze`]: the agent's whole loop over a real control group: edge to a process that stands still, beside
+//! the same dip seen by polling at 10 Hz. And computation alone: a battery collapses under its chip, the INA226 pulls its
+//! pin, the driver reads the registers, the core asks for something to be done; the hold that the policy demands before
+//! `Halt` (so that a burst of load halts nobody) is simulated time and stands beside it.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock and its arguments")]
 #![allow(clippy::expect_used, reason = "a bench that cannot measure must stop")]
+
+mod freeze;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -42,36 +45,79 @@ struct Collapse {
 }
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(place) = arguments.iter().position(|argument| argument == "--busy") {
+        freeze::be_busy(Path::new(arguments.get(place + 1).expect("a file")));
+    }
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let edge = freeze::by_edge();
+    let polled = freeze::by_polling();
     let config = Config::parse(CONFIG, Path::new("bench.toml")).expect("a config");
     let rounds: Vec<Collapse> = (0..ROUNDS).map(|_| collapse(&config)).collect();
-    let mut reactions: Vec<f64> = rounds.iter().map(|round| round.reaction.as_secs_f64() * 1e6).collect();
-    reactions.sort_by(f64::total_cmp);
-    let at = |share: f64| reactions[((ROUNDS - 1) as f64 * share) as usize];
+    let reactions: Vec<f64> = rounds.iter().map(|round| round.reaction.as_secs_f64() * 1e6).collect();
     let first = rounds.first().expect("rounds were made");
     if json {
+        let figures = |figures: &freeze::Figures| json!({"told_ms": Spread::of(&figures.told), "still_ms": Spread::of(&figures.still)});
         println!(
             "{}",
             json!({
                 "bench": "alert", "rounds": ROUNDS,
-                "edge_to_action_us": {"p50": at(0.5), "p99": at(0.99), "max": at(1.0)},
+                "edge_to_frozen": edge.as_ref().map(figures),
+                "polled_at_10_hz_to_frozen": polled.as_ref().map(figures),
+                "edge_to_action_us": Spread::of(&reactions),
                 "policy_hold_s": first.hold.as_secs_f64(),
                 "transactions_per_reading": first.transactions,
             })
         );
         return;
     }
-    println!(
-        "edge to first action   p50 {:.1} us, p99 {:.1} us, worst {:.1} us ({ROUNDS} collapses)",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    for (name, figures, wanted) in [
+        ("edge to frozen", &edge, "wanted: p99 <= 5 ms"),
+        ("polled at 10 Hz", &polled, "wanted: worst <= 110 ms"),
+    ] {
+        match figures {
+            Some(freeze::Figures { told, still }) => {
+                println!("{name:16}       told  {} ms ({} dips; {wanted})", Spread::of(told), told.len());
+                println!(
+                    "                       still {} ms, the last progress of a busy process",
+                    Spread::of(still)
+                );
+            }
+            None => println!("{name:16}       not measured: no control groups of version 2 can be made here"),
+        }
+    }
+    println!("edge to first action   {} us, computed ({ROUNDS} collapses)", Spread::of(&reactions));
     println!(
         "edge to Halt           {:.1} s, the hold that the policy demands (simulated)",
         first.hold.as_secs_f64()
     );
     println!("one reading            {} bus transactions", first.transactions);
+}
+
+/// Half, nearly all, and the worst.
+#[derive(serde::Serialize)]
+struct Spread {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(values: &[f64]) -> Self {
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = (values.len().saturating_sub(1)) as f64 * share;
+            values.get(place.ceil() as usize).copied().unwrap_or(f64::NAN)
+        };
+        Self { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    }
+}
+
+impl std::fmt::Display for Spread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "p50 {:.2}, p99 {:.2}, worst {:.2}", self.p50, self.p99, self.max)
+    }
 }
 
 /// Lets one healthy battery collapse.
