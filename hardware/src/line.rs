@@ -17,7 +17,7 @@ pub struct LineAt {
 
 /// A line of a chip.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the line's number, or its name in quotes")]
 pub enum LineId {
     /// Its number on the chip: on the header's chip, the BCM number.
     Number(u32),

@@ -155,10 +155,15 @@ impl Engine {
     pub fn signal_daemon(&self, signal: &str) {
         let pid = std::fs::read_to_string(self.pid_file()).expect("the daemon's pid file");
         assert!(self.inside().args(["kill", signal, pid.trim()]).ok(), "kill {signal}");
-        let around = i32::try_from(self.around.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
-        if let Some(around) = around.filter(|_| signal == "-CONT") {
-            let _ = kill_process(around, Signal::CONT);
+        if signal == "-CONT" {
+            self.go_on();
         }
+    }
+
+    /// Has what is around the daemon go on: stopped, it would not notice the daemon's end.
+    fn go_on(&self) {
+        let around = i32::try_from(self.around.load(Ordering::Relaxed)).ok().and_then(Pid::from_raw);
+        let _ = around.map(|around| kill_process(around, Signal::CONT));
     }
 
     /// Ends the daemon and leaves it down.
@@ -259,6 +264,7 @@ impl Drop for Engine {
         if let Some(init) = i32::try_from(self.init).ok().and_then(Pid::from_raw) {
             let _ = kill_process(init, Signal::KILL);
         }
+        self.go_on();
         while self.namespace.try_wait().is_ok_and(|status| status.is_none()) {
             // A paused container is frozen in its cgroup, and of version 1 no signal reaches it before it is thawed.
             let thaw = format!(

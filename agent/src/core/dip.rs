@@ -46,13 +46,15 @@ enum State {
 pub struct Dip {
     level: Voltage,
     state: State,
+    /// Why the newest reading was none.
+    missed: Option<Fault>,
     false_alarm: Option<Uptime>,
 }
 
 impl Dip {
     /// For a level: the policy's `freeze`.
     pub const fn new(level: Voltage) -> Self {
-        Self { level, state: State::Calm, false_alarm: None }
+        Self { level, state: State::Calm, missed: None, false_alarm: None }
     }
 
     /// Whether what can wait is to stand still.
@@ -67,6 +69,11 @@ impl Dip {
         }
     }
 
+    /// A reading that failed: no answer to a suspicion.
+    pub fn missed(&mut self, fault: Fault) {
+        self.missed = Some(fault);
+    }
+
     /// A believable reading of the terminals, by an own sensor or a relayed one.
     pub fn read(
         &mut self,
@@ -77,6 +84,7 @@ impl Dip {
     ) {
         let (under, well) = (voltage < self.level, voltage >= self.level + MARGIN);
         let low = Some(voltage);
+        self.missed = None;
         match self.state {
             State::Calm if under => {
                 let again = self.false_alarm.is_some_and(|at| now.since(at) < REPEAT);
@@ -117,7 +125,7 @@ impl Dip {
         let (held, threshold) = (now.since(since).into(), self.level);
         Some(match low {
             Some(voltage) => Reason::VoltageCollapsed { voltage, threshold, held },
-            None => Reason::NoReading { fault, age: held },
+            None => Reason::NoReading { fault: self.missed.unwrap_or(fault), age: held },
         })
     }
 

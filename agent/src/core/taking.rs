@@ -25,6 +25,9 @@ impl Agent {
         match event {
             Event::Tick => {}
             Event::Sensor { sensor, reading } => {
+                if let Err(fault) = reading {
+                    self.dip.missed(fault);
+                }
                 let read = reading.is_ok();
                 let heard = self.filter.take(now, sensor, reading, actions);
                 // A failed reading in the same millisecond as a good one is not fresh news of it.
