@@ -76,11 +76,9 @@ impl Board {
     /// Whether the agent listens to the line.
     pub fn is_heard(&self) -> bool {
         // The near end is closed when it was let go: then the far one is at its end.
-        let mut far = self.far();
-        let heard = far.as_mut().is_some_and(
+        self.far().as_mut().is_some_and(
             |far| matches!(far.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock),
-        );
-        heard
+        )
     }
 
     /// Runs the agent on this board, in a thread of its own.

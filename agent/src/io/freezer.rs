@@ -194,7 +194,7 @@ impl Freezer {
         if !self.frozen.remove(id) {
             return;
         }
-        let text: String = self.frozen.iter().map(|id| format!("{}\n", id.0)).collect();
+        let text = self.frozen.iter().fold(String::new(), |text, id| text + &id.0 + "\n");
         let new = self.note.with_extension("new");
         if let Err(error) = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.note)) {
             // Thawed and still noted: it is thawed once more at the next start, which does no harm.

@@ -414,7 +414,7 @@ fn a_dip_leads_into_shed_at_once_and_out_again_after_the_settling_time_whatever_
     bench.live(Duration::from_mins(10));
     assert_eq!(bench.ladder.floor(), Stage::Shed, "it goes on");
     bench.dip = None;
-    bench.live(bench.policy.settle - SECOND);
+    bench.live(bench.policy.settle.saturating_sub(SECOND));
     assert_eq!(bench.ladder.floor(), Stage::Shed);
     bench.live(2 * SECOND);
     assert_eq!(bench.ladder.floor(), Stage::Throttle);

@@ -76,7 +76,7 @@ fn the_reading_after_the_edge_confirms_and_docker_is_made_to_agree() {
     }
     assert_eq!(frozen(&world), [""; 0], "Docker has them");
     // It is over: one rung after the other, all is given back.
-    world.live(Duration::from_mins(60), SECOND, HEALTHY);
+    world.live(Duration::from_hours(1), SECOND, HEALTHY);
     assert_eq!(world.agent.stage(), Stage::Normal);
     assert_restored(&world);
 }
