@@ -258,7 +258,11 @@ impl Hands {
         if let Some(recorder) = self.recorder.take() {
             recorder.finish().await;
         }
+        let freezer = (!self.is_dry_run()).then(|| Arc::clone(&self.freezer));
         self.links.finish().await;
+        if let Some(freezer) = freezer {
+            let_go(&mut freezer.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     fn now(&mut self, id: ActionId, result: Result<(), ActionError>, ended: &mut Vec<Event>) {
@@ -320,6 +324,15 @@ impl Hands {
             let result = docker::change::change_frozen(&engine, &freezer, &container, change).await;
             let _ = events.send(outcome(id, result)).await;
         });
+    }
+}
+
+/// Thaws what Docker does not know of, last of all: a pause that was under way and failed has frozen it again.
+fn let_go(freezer: &mut Freezer) {
+    for container in freezer.frozen() {
+        if let Err(error) = freezer.thaw(&container) {
+            warn!("{container} stays frozen: {error}");
+        }
     }
 }
 

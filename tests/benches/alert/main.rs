@@ -107,8 +107,9 @@ impl Spread {
         let mut values = values.to_vec();
         values.sort_by(f64::total_cmp);
         let at = |share: f64| {
-            let place = (values.len().saturating_sub(1)) as f64 * share;
-            values.get(place.ceil() as usize).copied().unwrap_or(f64::NAN)
+            // The nearest rank.
+            let rank = (values.len() as f64 * share).ceil() as usize;
+            values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
         };
         Self { p50: at(0.5), p99: at(0.99), max: at(1.0) }
     }
