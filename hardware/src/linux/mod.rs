@@ -10,7 +10,7 @@
 //! - [`cpufreq`]: that the kernel takes the cap, `vcgencmd measure_clock arm`.
 //! - [`gpio`]: that a relay stays as it is while the program ends and starts. Needs `/dev/gpiomem`.
 //! - [`watchdog`]: that the board starts anew when the program is stopped with SIGSTOP. (`modprobe softdog`.)
-//! - [`input`]: that an edge wakes. (`modprobe gpio-sim`, where the kernel has it; `tests/hil` builds it.)
+//! - [`input`]: that an edge wakes. (`modprobe gpio-sim`, where the kernel has it.)
 //! - [`hwmon`]: that the under-voltage alarm rises when the rail sags.
 
 pub mod cpufreq;
