@@ -25,6 +25,17 @@ pub enum LineId {
     Name(String),
 }
 
+impl LineAt {
+    /// Its number on the header, as far as that can be told without asking the kernel.
+    pub fn on_header(&self) -> Option<u32> {
+        match (&self.chip, &self.line) {
+            (None, LineId::Number(number)) => Some(*number),
+            (_, LineId::Name(name)) => name.strip_prefix("GPIO")?.parse().ok(),
+            (Some(_), LineId::Number(_)) => None,
+        }
+    }
+}
+
 impl fmt::Display for LineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -49,6 +60,14 @@ mod tests {
 
     fn at(chip: Option<&str>, line: LineId) -> LineAt {
         LineAt { chip: chip.map(str::to_owned), line }
+    }
+
+    #[test]
+    fn a_line_of_the_header_is_known_by_number_and_by_name() {
+        assert_eq!(at(None, LineId::Number(17)).on_header(), Some(17));
+        assert_eq!(at(None, LineId::Name("GPIO17".into())).on_header(), Some(17));
+        assert_eq!(at(None, LineId::Name("ID_SDA".into())).on_header(), None);
+        assert_eq!(at(Some("gpiochip4"), LineId::Number(17)).on_header(), None);
     }
 
     #[test]

@@ -12,8 +12,8 @@ use super::check::{Seen, complain, count, file_name, within};
 use super::document::{Document, Section};
 use super::error::What;
 use super::parse::Part;
-use super::switch::GPIO_MAX;
-use super::{ConverterSensor, IioSensor, ModbusSensor, NutSensor, Sensor, ShuntSensor};
+use super::switch::{GPIO_MAX, Output};
+use super::{ConverterSensor, IioSensor, Leds, ModbusSensor, NutSensor, Sensor, ShuntSensor, Switch};
 
 /// The most cells of a battery that one is measured of: 4 are a 12 V battery of LiFePO4, 6 of lead.
 const CELLS_MAX: u8 = 8;
@@ -128,6 +128,37 @@ pub(super) fn address(
     if !can.contains(&address) {
         let (low, high) = (hex(*can.start()), hex(*can.end()));
         complain(document, section, "address", What::Range { found: hex(address), low, high });
+    }
+}
+
+/// An ALERT line is pulled by a chip: what drives a relay or an LED on it would be its short circuit.
+pub(super) fn alerts(
+    document: &mut Document<'_>,
+    sensors: &[Part<'_, Sensor>],
+    switches: &[Switch],
+    leds: Option<&Leds>,
+) {
+    for Part { section, value } in sensors {
+        let Sensor::Ina226(ShuntSensor { alert: Some(at), .. }) = value else { continue };
+        let Some(number) = at.on_header() else { continue };
+        let here = |gpio: u8| u32::from(gpio) == number;
+        let switched =
+            switches.iter().find(|switch| matches!(switch.output, Output::Gpio(gpio) if here(gpio)));
+        let lit = leds.is_some_and(|leds| {
+            let mut all = leds.stage.iter().chain(&leds.fault).chain(&leds.link);
+            all.any(|led| Leds::gpio(led).is_some_and(here))
+        });
+        let other = match (switched, lit) {
+            (Some(switch), _) => format!("switches the power of {}", switch.node),
+            (None, true) => "is an LED".to_owned(),
+            (None, false) => continue,
+        };
+        complain(
+            document,
+            section,
+            "alert",
+            What::Value(format!("GPIO {number} {other}: no chip may pull it")),
+        );
     }
 }
 

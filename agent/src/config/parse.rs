@@ -97,6 +97,7 @@ fn sections(document: &mut Document<'_>, file: &Path) -> Option<Config> {
     board::board(document, board.as_ref(), &sensors);
     let switches = switch::switches(document, switches, node.as_ref(), &supervisors);
     check::leds(document, leds.as_ref(), &switches);
+    check_sensors::alerts(document, &sensors, &switches, leds.as_ref().map(|leds| &leds.value));
 
     Some(Config {
         node: node?.value,
