@@ -24,80 +24,122 @@ const REPORTS: u32 = 12 * 3600 / STEP_S;
 /// Each figure is the best of so many rounds over the night: the others only add what the machine did meanwhile.
 const ROUNDS: usize = 7;
 
+/// Bytes on the wire, of a night's reports.
+struct Bytes {
+    full: Sizes,
+    delta: Sizes,
+    in_stream: Sizes,
+    on_serial: Sizes,
+    text: Sizes,
+}
+
+/// Nanoseconds to pack one and to unpack it.
+type Times = (f64, f64);
+
+/// What was measured.
+struct Figures {
+    bytes: Bytes,
+    full: Times,
+    delta: Times,
+    text: Times,
+}
+
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
-    let night: Vec<Report> = (0..REPORTS).map(report).collect();
+    let figures = measure(&(0..REPORTS).map(report).collect::<Vec<_>>());
+    if std::env::args().any(|argument| argument == "--json") {
+        println!("{}", figures.json());
+    } else {
+        figures.print();
+    }
+}
+
+fn measure(night: &[Report]) -> Figures {
     let full: Vec<Vec<u8>> = night.iter().map(packed_full).collect();
     let deltas: Vec<Vec<u8>> = night.windows(2).map(|pair| packed_delta(&pair[0], &pair[1])).collect();
     let texts: Vec<Vec<u8>> = night.iter().map(text).collect();
-
-    let (full_size, delta_size, text_size) = (Sizes::of(&full), Sizes::of(&deltas), Sizes::of(&texts));
-    let on_stream = Sizes::of(&framed(&deltas, stream::encode));
-    let on_serial = Sizes::of(&framed(&deltas, serial::encode));
-
-    let encode_full = time(&night, |report| packed_full(report).len());
-    let decode_full = time(&full, |bytes| usize::from(AgentMessage::decode(bytes).is_ok()));
     let pairs: Vec<_> = night.windows(2).collect();
-    let encode_delta = time(&pairs, |pair| packed_delta(&pair[0], &pair[1]).len());
     let received: Vec<_> = night.iter().zip(&deltas).collect();
-    let decode_delta = time(&received, |(base, bytes)| unpacked_delta(base, bytes).containers.len());
-    let encode_text = time(&night, |report| text(report).len());
-    let decode_text =
-        time(&texts, |bytes| serde_json::from_slice::<Report>(bytes).expect("our own text").containers.len());
-
-    let ratio = |text: f64, ours: f64| (text / ours * 10.0).round() / 10.0;
-    if json {
-        println!(
-            "{}",
-            json!({
-                "bench": "codec",
-                "reports": REPORTS,
-                "full_bytes": full_size.json(),
-                "delta_bytes": delta_size.json(),
-                "delta_bytes_in_stream": on_stream.json(),
-                "delta_bytes_on_serial": on_serial.json(),
-                "json_bytes": text_size.json(),
-                "full_ns": {"encode": encode_full, "decode": decode_full},
-                "delta_ns": {"encode": encode_delta, "decode": decode_delta},
-                "json_ns": {"encode": encode_text, "decode": decode_text},
-                "json_over_full": {
-                    "bytes": ratio(text_size.median as f64, full_size.median as f64),
-                    "encode": ratio(encode_text, encode_full),
-                    "decode": ratio(decode_text, decode_full),
-                },
-                "json_over_delta": {
-                    "bytes": ratio(text_size.median as f64, delta_size.median as f64),
-                    "encode": ratio(encode_text, encode_delta),
-                    "decode": ratio(decode_text, decode_delta),
-                },
-            })
-        );
-        return;
+    let from_text =
+        |bytes: &Vec<u8>| serde_json::from_slice::<Report>(bytes).expect("our own text").containers.len();
+    Figures {
+        full: (
+            time(night, |report| packed_full(report).len()),
+            time(&full, |bytes| usize::from(AgentMessage::decode(bytes).is_ok())),
+        ),
+        delta: (
+            time(&pairs, |pair| packed_delta(&pair[0], &pair[1]).len()),
+            time(&received, |(base, bytes)| unpacked_delta(base, bytes).containers.len()),
+        ),
+        text: (time(night, |report| text(report).len()), time(&texts, from_text)),
+        bytes: Bytes {
+            full: Sizes::of(&full),
+            delta: Sizes::of(&deltas),
+            in_stream: Sizes::of(&framed(&deltas, stream::encode)),
+            on_serial: Sizes::of(&framed(&deltas, serial::encode)),
+            text: Sizes::of(&texts),
+        },
     }
-    println!("{REPORTS} reports of a night, four containers, one report every {STEP_S} s\n");
-    println!(
-        "{:26} {:>9} {:>9} {:>9} {:>12} {:>12}",
-        "", "median B", "90 % B", "most B", "encode ns", "decode ns"
-    );
-    let row = |name: &str, size: &Sizes, times: Option<(f64, f64)>| {
-        print!("{name:26} {:9} {:9} {:9}", size.median, size.ninth_tenth, size.most);
-        match times {
-            Some((encode, decode)) => println!(" {encode:12.0} {decode:12.0}"),
-            None => println!(),
-        }
-    };
-    row("full report", &full_size, Some((encode_full, decode_full)));
-    row("delta", &delta_size, Some((encode_delta, decode_delta)));
-    row("delta, framed in a stream", &on_stream, None);
-    row("delta, framed for serial", &on_serial, None);
-    row("JSON of the full report", &text_size, Some((encode_text, decode_text)));
-    println!(
-        "\nJSON costs {} times the bytes of a full report and {} times those of a delta; {} and {} times the time to encode one.",
-        ratio(text_size.median as f64, full_size.median as f64),
-        ratio(text_size.median as f64, delta_size.median as f64),
-        ratio(encode_text, encode_full),
-        ratio(encode_text, encode_delta),
-    );
+}
+
+/// How many times as much the text costs.
+fn ratio(text: f64, ours: f64) -> f64 {
+    (text / ours * 10.0).round() / 10.0
+}
+
+impl Figures {
+    fn json(&self) -> serde_json::Value {
+        let Self { bytes, full, delta, text } = self;
+        let pair = |(encode, decode): &Times| json!({ "encode": encode, "decode": decode });
+        let over = |size: &Sizes, times: &Times| {
+            json!({
+                "bytes": ratio(bytes.text.median as f64, size.median as f64),
+                "encode": ratio(text.0, times.0),
+                "decode": ratio(text.1, times.1),
+            })
+        };
+        json!({
+            "bench": "codec",
+            "reports": REPORTS,
+            "full_bytes": bytes.full.json(),
+            "delta_bytes": bytes.delta.json(),
+            "delta_bytes_in_stream": bytes.in_stream.json(),
+            "delta_bytes_on_serial": bytes.on_serial.json(),
+            "json_bytes": bytes.text.json(),
+            "full_ns": pair(full),
+            "delta_ns": pair(delta),
+            "json_ns": pair(text),
+            "json_over_full": over(&bytes.full, full),
+            "json_over_delta": over(&bytes.delta, delta),
+        })
+    }
+
+    fn print(&self) {
+        let Self { bytes, full, delta, text } = self;
+        println!("{REPORTS} reports of a night, four containers, one report every {STEP_S} s\n");
+        println!(
+            "{:26} {:>9} {:>9} {:>9} {:>12} {:>12}",
+            "", "median B", "90 % B", "most B", "encode ns", "decode ns"
+        );
+        let row = |name: &str, size: &Sizes, times: Option<&Times>| {
+            print!("{name:26} {:9} {:9} {:9}", size.median, size.ninth_tenth, size.most);
+            match times {
+                Some((encode, decode)) => println!(" {encode:12.0} {decode:12.0}"),
+                None => println!(),
+            }
+        };
+        row("full report", &bytes.full, Some(full));
+        row("delta", &bytes.delta, Some(delta));
+        row("delta, framed in a stream", &bytes.in_stream, None);
+        row("delta, framed for serial", &bytes.on_serial, None);
+        row("JSON of the full report", &bytes.text, Some(text));
+        println!(
+            "\nJSON costs {} times the bytes of a full report and {} times those of a delta; {} and {} times the time to encode one.",
+            ratio(bytes.text.median as f64, bytes.full.median as f64),
+            ratio(bytes.text.median as f64, bytes.delta.median as f64),
+            ratio(text.0, full.0),
+            ratio(text.0, delta.0),
+        );
+    }
 }
 
 /// A sensor's noise: the same at each run, between -1 and 1, different for each channel.
