@@ -31,6 +31,7 @@ pub(super) struct Args {
           nut             everything off at low battery, everything on at recovery\n\
           solar-protocol  work while the sun shines\n\
           none            everything until the charger cuts the load\n\
+          climate         the best that one can do who knows the climate, and no weather to come\n\
           oracle          the best schedule for a year whose weather is known beforehand"
     )]
     policy: Vec<Policy>,
