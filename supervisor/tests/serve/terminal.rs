@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,15 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::served::{DEADLINE, Served};
 
+/// Takes the alternate screen, and gives it back (xterm's control sequences, DEC private mode 1049).
+const TAKEN: &[u8] = b"\x1b[?1049h";
+const GIVEN_BACK: &[u8] = b"\x1b[?1049l";
+
+/// Where some bytes are among others.
+fn contains(all: &[u8], some: &[u8]) -> Option<usize> {
+    all.windows(some.len()).position(|bytes| bytes == some)
+}
+
 /// The person's end of a terminal, and the program in it.
 struct Window {
     end: File,
@@ -17,8 +27,13 @@ struct Window {
 }
 
 impl Window {
-    /// A program in a terminal of its own. `controlling`: it hears SIGHUP when the window is closed, as under a shell.
+    /// The program in a terminal of its own. `controlling`: it hears SIGHUP when the window is closed, as under a shell.
     fn open(words: &[&str], controlling: bool) -> Self {
+        Self::open_with(Path::new(env!("CARGO_BIN_EXE_heliostat")), words, controlling)
+    }
+
+    /// As [`Self::open`], any program.
+    fn open_with(program: &Path, words: &[&str], controlling: bool) -> Self {
         let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&end).unwrap();
         unlockpt(&end).unwrap();
@@ -26,7 +41,7 @@ impl Window {
         let near = || Stdio::from(OpenOptions::new().read(true).write(true).open(&name).unwrap());
         // It leads no group, so `setsid` need not fork: the child that is waited for is the program itself.
         let mut command = Command::new("setsid");
-        command.args(controlling.then_some("--ctty")).arg(env!("CARGO_BIN_EXE_heliostat")).args(words);
+        command.args(controlling.then_some("--ctty")).arg(program).args(words);
         command.env("TERM", "xterm-256color").env("COLUMNS", "80").env("LINES", "24");
         let child = command.stdin(near()).stdout(near()).stderr(near()).spawn().unwrap();
         Self { end: end.into(), child }
@@ -34,17 +49,26 @@ impl Window {
 
     /// Reads what is drawn until the alternate screen was taken.
     fn wait_for_screen(&mut self) {
+        self.read_until(|drawn, _| contains(drawn, TAKEN).is_some());
+    }
+
+    /// Reads what is drawn until it is enough; `true` to the reader once nothing more can come.
+    fn read_until(&mut self, enough: impl Fn(&[u8], bool) -> bool) -> Vec<u8> {
         let mut drawn = Vec::new();
         let begun = Instant::now();
-        while !drawn.windows(8).any(|bytes| bytes == b"\x1b[?1049h") {
-            assert!(begun.elapsed() < DEADLINE, "{}", String::from_utf8_lossy(&drawn));
+        loop {
             let mut polled = [PollFd::new(&self.end, PollFlags::IN)];
             let _ = poll(&mut polled, Some(&Timespec { tv_sec: 1, tv_nsec: 0 }));
-            if polled[0].revents().contains(PollFlags::IN) {
-                let mut bytes = [0; 4096];
-                let count = self.end.read(&mut bytes).unwrap_or(0);
-                drawn.extend_from_slice(&bytes[..count]);
+            let seen = polled[0].revents();
+            let mut bytes = [0; 4096];
+            // EIO is the end: nobody holds the other side any more.
+            let count = if seen.is_empty() { 0 } else { self.end.read(&mut bytes).unwrap_or(0) };
+            drawn.extend_from_slice(&bytes[..count]);
+            let ended = count == 0 && seen.contains(PollFlags::HUP);
+            if enough(&drawn, ended) {
+                return drawn;
             }
+            assert!(!ended && begun.elapsed() < DEADLINE, "{}", String::from_utf8_lossy(&drawn));
         }
     }
 
@@ -84,4 +108,24 @@ fn a_demo_whose_terminal_goes_away_ends() {
         window.wait_for_screen();
         window.close();
     }
+}
+
+#[test]
+#[ignore = "panics on purpose: the test below runs it in a terminal of its own"]
+fn a_bug_in_a_terminal() {
+    let _screen = supervisor::tui::Screen::open().unwrap();
+    panic!("as a bug would");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_read_on_it() {
+    let this = std::env::current_exe().unwrap();
+    let words = ["--exact", "terminal::a_bug_in_a_terminal", "--ignored", "--nocapture"];
+    let mut window = Window::open_with(&this, &words, true);
+    let drawn = window.read_until(|_, ended| ended);
+    assert!(!window.child.wait().unwrap().success());
+    let place =
+        |bytes| contains(&drawn, bytes).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&drawn)));
+    assert!(place(TAKEN) < place(GIVEN_BACK));
+    assert!(place(GIVEN_BACK) < place(b"as a bug would"), "told where it can be read");
 }
