@@ -60,8 +60,24 @@ impl Lab {
             let looked = begun.elapsed();
             let missing = missing.or_else(|| self.what_visitors_miss(replicas));
             let Some(missing) = missing else { return looked };
-            assert!(begun.elapsed() < PATIENCE, "not well after {PATIENCE:?}: {missing}");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "not well after {PATIENCE:?}: {missing}\n{}",
+                self.what_swarm_says()
+            );
         }
+    }
+
+    /// Nodes and tasks, as the first manager that answers shows them.
+    fn what_swarm_says(&self) -> String {
+        let ask = |master: &&Host| {
+            let services = master.try_docker(&["service", "ls", "-q"]).ok()?;
+            let tasks = services
+                .lines()
+                .filter_map(|id| master.try_docker(&["service", "ps", "--no-trunc", id]).ok());
+            Some(master.try_docker(&["node", "ls"]).ok()? + &tasks.collect::<String>())
+        };
+        self.masters().iter().find_map(ask).unwrap_or_else(|| "no manager answers".to_owned())
     }
 
     fn what_is_missing(&self, replicas: usize) -> Option<String> {

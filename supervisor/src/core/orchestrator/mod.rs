@@ -6,9 +6,10 @@
 //! the next life of this one, can undo it, and undoes nothing of a person's.
 //!
 //! In one look, in this order: pauses and node labels ([`nodes`]); replacements ([`surge`]); drains of who is free to go, and
-//! with them the end of their replacements' surge; replicas between their bounds ([`replicas`]); roles ([`managers`]).
+//! with them the end of their replacements' surge; replicas between their bounds ([`replicas`]); tasks that Swarm forgot ([`forgotten`]); roles ([`managers`]).
 
 mod constraint;
+mod forgotten;
 mod held;
 mod labels;
 mod managers;
@@ -36,6 +37,7 @@ pub use settings::OrchestratorSettings;
 
 use super::balancer::wanted::Tasks;
 use super::member::{Member, Presence};
+use forgotten::Forgotten;
 use held::Held;
 pub(crate) use held::HeldDown;
 use managers::Since;
@@ -163,6 +165,7 @@ pub(crate) struct Orchestrator {
     /// Who is called down though it answers.
     held: Held,
     balanced: Option<Uptime>,
+    forgotten: Forgotten,
     /// Since when nodes are lost, by their Swarm node's id.
     lost: BTreeMap<String, Uptime>,
     /// Nodes that nothing of Swarm's holds.
@@ -184,6 +187,7 @@ impl Orchestrator {
             unsettled: Unsettled::default(),
             held: Held::default(),
             balanced: None,
+            forgotten: Forgotten::default(),
             lost: BTreeMap::new(),
             free: BTreeSet::new(),
             busy: false,
@@ -296,6 +300,7 @@ impl Orchestrator {
         let given_up = self.follow_lost(seen, members, now);
         let picture = Picture::new(seen, members, around, &given_up);
         self.since.follow(&picture, now);
+        self.forgotten.follow(&picture, now);
         self.unsettled.follow(&picture, now);
         self.follow_free(&picture);
         let mut changes = Vec::new();
@@ -335,6 +340,9 @@ impl Orchestrator {
         changes.extend(drains);
         surge::end(picture, &drained, &mut changes);
         replicas::follow(picture, &mut changes);
+        if changes.is_empty() {
+            changes.extend(self.forgotten.help(picture, now));
+        }
         if changes.is_empty() {
             changes.extend(managers::next(picture, &self.since, now));
         }

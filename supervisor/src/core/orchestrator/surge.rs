@@ -31,7 +31,7 @@ pub(super) fn wanted(picture: &Picture<'_>, id: &str, service: &Service) -> Opti
 }
 
 /// For how many more tasks there is a node.
-fn room(picture: &Picture<'_>, id: &str, service: &Service) -> u64 {
+pub(super) fn room(picture: &Picture<'_>, id: &str, service: &Service) -> u64 {
     let nodes = picture
         .seen
         .nodes

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use protocol::{NodeName, Stage, Uptime};
 
+mod forgotten;
 mod leaving;
 mod lost;
 mod managers;
@@ -48,6 +49,8 @@ struct World {
     swarm: Seen,
     /// New tasks stay short of running, and new managers short of reachable.
     slow: bool,
+    /// New tasks get no node, though there is one.
+    forgetful: bool,
     leads: bool,
     done: Vec<String>,
     notes: Vec<(Option<NodeName>, Note)>,
@@ -99,6 +102,7 @@ impl World {
             traffic: Traffic::default(),
             swarm,
             slow: false,
+            forgetful: false,
             leads: true,
             done: Vec::new(),
             notes: Vec::new(),
@@ -132,6 +136,9 @@ impl World {
         let taken = |id: &String| {
             self.swarm.tasks.iter().any(|task| task.service == service && task.node.as_ref() == Some(id))
         };
+        if self.forgetful {
+            return None;
+        }
         let open = |node: &SwarmNode| node.ready && node.availability == Availability::Active;
         let mut ids = self.swarm.nodes.iter().rev().filter(|(id, node)| open(node) && !taken(id));
         ids.next().map(|(id, _)| id.clone())
