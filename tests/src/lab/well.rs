@@ -10,7 +10,7 @@ use super::swarm::NodeLine;
 use crate::wait;
 
 /// A fleet that is not well after this long does not become so by itself.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Requests a second of [`Lab::visitors`].
 pub const RATE: u32 = 100;
 /// Visitors are watched for so long after an event: what hangs has ended by then.
