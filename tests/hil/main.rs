@@ -207,7 +207,7 @@ fn a_board_whose_agent_hangs_starts_anew_and_one_whose_agent_ends_does_not() {
     pi.until("the refusal", "cat /run/agent.log", PATIENCE, |log| {
         log.contains("held by another program, most likely by systemd") && log.contains("Docker answers")
     });
-    pi.sh("kill $(cat /run/agent.pid)");
+    end_agent(&mut pi, "TERM");
     pi.until("its end", "cat /run/agent.log", PATIENCE, |log| log.contains(" ends"));
     // The holder ends without the letter: the dog runs on, and the next agent takes it up.
     pi.sh("kill $(cat /run/holder.pid); echo >/run/agent.log");
@@ -218,11 +218,11 @@ fn a_board_whose_agent_hangs_starts_anew_and_one_whose_agent_ends_does_not() {
     // Longer than it waits.
     pi.sh("sleep 60");
     // A crash leaves it running; the next life takes it up, and an orderly end stops it.
-    pi.sh("kill -9 $(cat /run/agent.pid)");
+    end_agent(&mut pi, "KILL");
     assert_eq!(pi.sh(state), "active");
     pi.sh(&format!("echo >/run/agent.log; {START}"));
     pi.until("the watchdog in the log", "cat /run/agent.log", PATIENCE, petted);
-    pi.sh("kill $(cat /run/agent.pid)");
+    end_agent(&mut pi, "TERM");
     pi.until("the dog to be stopped", state, PATIENCE, |said| said == "inactive");
     // And one that hangs: QEMU ends where a board would start anew.
     pi.sh(&format!("echo >/run/agent.log; {START}"));
@@ -233,6 +233,14 @@ fn a_board_whose_agent_hangs_starts_anew_and_one_whose_agent_ends_does_not() {
     let hung = std::time::Instant::now();
     pi.ends(PATIENCE);
     println!("hil: the board began anew {:.1} s after its agent hung", hung.elapsed().as_secs_f64());
+}
+
+/// Ends the agent, and waits until it is gone: it keeps its state file until then.
+fn end_agent(pi: &mut Pi, signal: &str) {
+    pi.sh(&format!("kill -{signal} $(cat /run/agent.pid)"));
+    // A process that ended has no open files, whether its parent has asked after it or not.
+    let open = "ls /proc/$(cat /run/agent.pid)/fd 2>/dev/null | wc -l";
+    pi.until("the agent to be gone", open, PATIENCE, |count| count.trim() == "0");
 }
 
 /// The recorder on a card.
@@ -262,7 +270,7 @@ fn stage_on_card(pi: &mut Pi, folder: &Path) -> Stage {
 /// The card is looked at as a power cut would leave it, at moments that nothing is in step with, while faults that come
 /// and go make the agent write.
 fn power_cuts_leave_state_and_recorder_readable(pi: &mut Pi, folder: &Path) {
-    pi.sh("kill $(cat /run/agent.pid)");
+    end_agent(pi, "TERM");
     pi.until("the agent's end", "grep -c ' ends' /run/agent.log", PATIENCE, |count| count == "1");
     pi.sh(&START.replace("agent.toml", "quick.toml"));
     let (copy, state) = (folder.join("copy"), folder.join("state"));
