@@ -43,8 +43,9 @@ use crate::core::event::{Event, LinkEvent, SupervisorId};
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries, doubling, before jitter. A thousand agents then come back spread over the time a crowd needs.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// A link that stood this long was no failure: the next try begins at the shortest wait again.
-const STOOD_LONG: Duration = Duration::from_secs(10);
+/// A link that stood this long was no failure: the next try begins at the shortest wait again. Longer, and a supervisor that
+/// is restarted soon after its agents began is missed for as long as they had waited for it then.
+const STOOD_LONG: Duration = Duration::from_secs(2);
 /// What may wait for a supervisor that is slow to take it: every container's entry and some reports.
 const QUEUE: usize = 128;
 /// What was sent must be acknowledged by the peer's kernel within this.
