@@ -61,8 +61,10 @@ impl Forgotten {
                 None if service.labels.contains_key(labels::SURGE) => None,
                 None => self.begin(id, service, forgotten as u64),
                 Some(surge) => {
+                    // Swarm makes the new tasks a moment after it was told.
+                    let made = picture.tasks_of(id).count() as u64 >= surge.base + surge.extra;
                     let comes = picture.placed_tasks(id) > picture.staying_tasks(id, service);
-                    let in_vain = forgotten == waiting && !comes;
+                    let in_vain = made && forgotten == waiting && !comes;
                     in_vain.then(|| self.take_back(id, service, surge, now))
                 }
             }

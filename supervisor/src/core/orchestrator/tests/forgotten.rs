@@ -34,6 +34,19 @@ fn one_that_no_node_takes_for_a_reason_of_its_own_is_helped_once_and_after_long(
 }
 
 #[test]
+fn a_new_task_that_swarm_has_not_made_yet_is_waited_for() {
+    let mut world = with_one_that_waits();
+    world.late = true;
+    world.settle();
+    assert_eq!(world.pass(SECOND * 21), ["web 4"], "and not taken back at once");
+    assert_eq!(world.pass(SECOND), Vec::<String>::new());
+    world.late = false;
+    world.add_task("svc", Some("id3"));
+    assert_eq!(world.pass(SECOND), ["web 3"]);
+    assert_eq!(world.running(), ["id3", "id4", "id5"]);
+}
+
+#[test]
 fn one_for_which_there_is_no_node_is_not_forgotten() {
     let mut world = with_one_that_waits();
     for id in ["id1", "id2", "id3"] {

@@ -51,6 +51,8 @@ struct World {
     slow: bool,
     /// New tasks get no node, though there is one.
     forgetful: bool,
+    /// New tasks are not there yet in the next look.
+    late: bool,
     leads: bool,
     done: Vec<String>,
     notes: Vec<(Option<NodeName>, Note)>,
@@ -103,6 +105,7 @@ impl World {
             swarm,
             slow: false,
             forgetful: false,
+            late: false,
             leads: true,
             done: Vec::new(),
             notes: Vec::new(),
@@ -195,7 +198,7 @@ impl World {
     }
 
     fn scale(&mut self, service: &str, to: u64) {
-        while (self.swarm.tasks.len() as u64) < to {
+        while !self.late && (self.swarm.tasks.len() as u64) < to {
             let node = self.free_node(service);
             self.add_task(service, node.as_deref());
         }
