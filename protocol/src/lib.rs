@@ -5,6 +5,8 @@
 //! delta), [`message`] (everything that crosses a link), [`version`] (how two builds agree), [`codec`] (messages to
 //! bytes and back), [`delta`] (reports to few bytes), [`frame`] (how bytes become messages again after damage).
 //!
+//! [`printable`]: whatever quotes a file or a stranger, on its way to a terminal.
+//!
 //! [`trust`] (who is who on a link: the programs' feature `trust`) is apart: it alone needs `std`.
 //!
 //! Without it `no_std`, and nothing here allocates: a message is decoded into bounded arrays. Enums that cross the wire are
@@ -20,6 +22,7 @@ pub mod fault;
 pub mod frame;
 pub mod id;
 pub mod message;
+pub mod printable;
 pub mod reason;
 pub mod report;
 pub mod stage;
@@ -37,6 +40,7 @@ pub use id::{
     Term,
 };
 pub use message::{AgentMessage, SupervisorMessage};
+pub use printable::Printable;
 pub use reason::{OrderReason, Reason};
 pub use report::Report;
 pub use stage::{Class, Stage};

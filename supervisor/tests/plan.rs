@@ -175,6 +175,16 @@ fn a_bad_alternative_is_named_by_file_number_and_key() {
 }
 
 #[test]
+fn a_file_given_by_mistake_sends_no_control_characters_to_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("not.toml");
+    fs::write(&file, "[[alternative]]\nnodes = \"\u{1b}[2Jcleared\u{7}\"\n").expect("a file");
+    let found = error(&["--alternatives", text(&file)]);
+    assert!(!found.contains(|c: char| c.is_control() && c != '\n' && c != '\t'), "{found:?}");
+    assert!(found.contains("cleared"), "what is wrong is quoted: {found}");
+}
+
+#[test]
 fn the_picture_in_the_documents_shows_what_plan_draws() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("plan.svg");

@@ -10,6 +10,7 @@ use crate::io::config_file::LoadError;
 use crate::io::{config_file, log, run};
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use protocol::Printable;
 
 mod check;
 mod join;
@@ -123,7 +124,7 @@ fn with_config(path: &ConfigPath, command: impl FnOnce(&Config) -> anyhow::Resul
 }
 
 fn wrong_config(error: &LoadError) -> ExitCode {
-    eprintln!("{error}");
+    eprintln!("{}", Printable(error));
     ExitCode::from(2)
 }
 
@@ -131,7 +132,7 @@ fn done(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliostat-agent: {error:#}");
+            eprintln!("heliostat-agent: {}", Printable(format_args!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -27,6 +27,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use protocol::Printable;
 
 use crate::core::person::Verb;
 
@@ -125,7 +126,7 @@ pub fn main() -> ExitCode {
         // The reader of our output left (`heliostat events | head`): that is no error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliostat: {error:#}");
+            eprintln!("heliostat: {}", Printable(format_args!("{error:#}")));
             ExitCode::FAILURE
         }
     }
