@@ -63,9 +63,15 @@ impl Browser {
 
     /// Waits until the page shows these words.
     pub(crate) fn wait_for_text(&mut self, words: &str) {
+        self.wait_for_text_while(words, || ());
+    }
+
+    /// As [`Self::wait_for_text`], and goes on with something meanwhile.
+    pub(crate) fn wait_for_text_while(&mut self, words: &str, mut meanwhile: impl FnMut()) {
         let begun = Instant::now();
         while !self.text().contains(words) {
             assert!(begun.elapsed() < DEADLINE, "{words:?} never came:\n{}", self.text());
+            meanwhile();
             std::thread::sleep(Duration::from_millis(200));
         }
     }

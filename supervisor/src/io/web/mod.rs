@@ -6,6 +6,7 @@
 
 mod metrics;
 mod public;
+mod words;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Class, Stage};
+use protocol::Class;
 use serde::Serialize;
 
 use super::super::clock::Timestamp;
 use super::super::history::Course;
-use super::Seen;
+use super::{Seen, words};
 use crate::core::Liveness;
-use crate::core::budget::view::ForecastView;
+use crate::core::budget::view::{ForecastView, HourView};
 use crate::core::history::{Quantity, Subject, class_counts};
-use crate::core::journal::What;
 use crate::core::view::{NodeView, SCHEMA, SupplyView};
 use crate::tui::next_steps;
 
@@ -40,12 +39,17 @@ struct PublicSupply {
     full_in: Option<String>,
     sunrise_in: Option<String>,
     next: Option<String>,
+    ahead: Vec<Hour>,
 }
+
+/// One hour of the day to come: `[hours from when it was planned, charge in percent, the panel's watts]`.
+type Hour = (f64, f64, f64);
 
 #[derive(Debug, Serialize)]
 struct PublicNode {
     name: String,
     state: &'static str,
+    does: &'static str,
     why: String,
     run: [(usize, usize); 3],
 }
@@ -59,22 +63,15 @@ struct PublicEvent {
 /// All of it as JSON.
 pub(super) fn json(seen: &Seen, time: Timestamp) -> String {
     let fleet = &seen.status.fleet;
-    let tells = |what: &What| {
-        matches!(what, What::Stage { .. } | What::Liveness { .. } | What::Waking { .. } | What::Woke { .. })
-    };
-    let events = fleet.recent.iter().rev().filter(|record| tells(&record.what)).take(EVENTS);
+    let told = fleet.recent.iter().rev().filter_map(|record| Some((record.at, words::told(record)?)));
+    let event = |(at, text)| PublicEvent { minutes_ago: fleet.now.since(at).as_secs() / 60, text };
     let public = Public {
         time,
         schema: SCHEMA,
         leading: fleet.leading,
         supplies: fleet.supplies.iter().map(|view| supply(view, seen)).collect(),
         nodes: fleet.nodes.iter().map(node).collect(),
-        events: events
-            .map(|record| PublicEvent {
-                minutes_ago: fleet.now.since(record.at).as_secs() / 60,
-                text: record.to_string(),
-            })
-            .collect(),
+        events: told.take(EVENTS).map(event).collect(),
     };
     // Numbers, texts and lists: nothing in it cannot be JSON.
     serde_json::to_string(&public).unwrap_or_default()
@@ -84,8 +81,6 @@ fn supply(view: &SupplyView, seen: &Seen) -> PublicSupply {
     let energy = view.energy.filter(|_| view.known);
     let charging = energy.and_then(|energy| energy.current).is_some_and(|current| current.amps() < 0.0);
     let forecast = seen.forecasts.iter().find(|forecast| forecast.supply == view.name);
-    // A tenth is what a visitor can read; more would be news all the time.
-    let tenth = |value: f64| (value * 10.0).round() / 10.0;
     PublicSupply {
         name: view.name.to_string(),
         known: view.known,
@@ -106,7 +101,21 @@ fn supply(view: &SupplyView, seen: &Seen) -> PublicSupply {
             .and_then(|forecast| forecast.sunrise_in)
             .map(|within| protocol::Seconds(within.0 / 600 * 600).to_string()),
         next: forecast.and_then(|forecast| next_steps(&forecast.course)),
+        ahead: forecast.map(ahead).unwrap_or_default(),
     }
+}
+
+/// A tenth is what a visitor can read; more would be news all the time.
+fn tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+/// The plan's own course through the day to come. It changes once an hour.
+fn ahead(forecast: &ForecastView) -> Vec<Hour> {
+    let hour = |hour: &HourView| {
+        (f64::from(hour.begins_in.0) / 3600.0, hour.soc.percent().round(), hour.sun.watts().round())
+    };
+    forecast.course.iter().map(hour).collect()
 }
 
 fn node(view: &NodeView) -> PublicNode {
@@ -118,14 +127,8 @@ fn node(view: &NodeView) -> PublicNode {
         (Liveness::Parked, _) => "parked",
         (Liveness::Leaving, _) => "leaving",
     };
-    let saves = view.stage.is_some_and(|stage| stage > Stage::Normal);
-    let why = match (&view.reason, view.liveness) {
-        (Some(reason), Liveness::Alive) if saves => reason.to_string(),
-        (_, Liveness::Parked) => "switched off to save energy".to_owned(),
-        _ => String::new(),
-    };
     let run = [Class::Critical, Class::Standard, Class::Deferrable].map(|class| class_counts(view, class));
-    PublicNode { name: view.name.to_string(), state, why, run }
+    PublicNode { name: view.name.to_string(), state, does: words::does(view), why: words::why(view), run }
 }
 
 /// `{"garage": [[millis, low, high], ...]}`, a point for five minutes.
@@ -141,7 +144,7 @@ pub(super) fn curve(courses: &[Course]) -> String {
         let points = supplies.entry(name.to_string()).or_default();
         for point in &course.points {
             let millis = point.time.as_millis();
-            points.entry(millis - millis % 300_000).or_default()[place] = point.mean.round();
+            points.entry(millis - millis % 300_000).or_default()[place] = tenth(point.mean);
         }
     }
     let rows: BTreeMap<String, Vec<(i64, f64, f64)>> = supplies
