@@ -88,7 +88,9 @@ fn the_page_is_live_in_a_real_browser_and_asks_nobody_else() {
     browser.wait_for_text("pi4");
     // The first plan is made within a minute.
     browser.wait_for_text_while("Right of it: how full the plan expects it to be", || {
-        agents.iter_mut().for_each(|(agent, report)| agent.report(report.clone()));
+        for (agent, report) in &mut agents {
+            agent.report(report.clone());
+        }
     });
     let text = browser.text();
     for words in [
