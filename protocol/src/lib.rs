@@ -21,6 +21,7 @@ pub mod engine;
 pub mod fault;
 pub mod frame;
 pub mod id;
+pub mod leader;
 pub mod message;
 pub mod printable;
 pub mod reason;

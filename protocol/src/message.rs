@@ -12,6 +12,7 @@
 //!   | Goodbye (parked, stopping)    --->  |   so that "parked" is never taken for "lost"
 //!   |  <---  Standing  --->               |   what a person asked, carried from one supervisor to the next
 //!   |  <---  RestartEngine                |   the node's container engine; answered by Engine
+//!   |  <---  Leading  --->                |   who leads, carried to those who stand by
 //! ```
 
 use core::fmt;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{EngineOrder, EngineOutcome};
 use crate::id::{BootId, NodeName, OrderId, Sequence, SupplyName, Term};
+use crate::leader::Leading;
 use crate::reason::{OrderReason, Reason};
 use crate::report::{ContainerEntry, Energy, Report};
 use crate::stage::Stage;
@@ -219,6 +221,8 @@ pub enum AgentMessage<'a> {
     Standing(Standing),
     /// What became of an order to restart the container engine (version 3).
     Engine(EngineOutcome),
+    /// Who leads, passed on from the one that does (version 4).
+    Leading(Leading),
 }
 
 /// The supply as the leader knows it, for nodes that do not measure it themselves.
@@ -251,4 +255,6 @@ pub enum SupervisorMessage {
     Standing(Standing),
     /// Restart the node's container engine (version 3).
     RestartEngine(EngineOrder),
+    /// The supervisor that says this leads; to be passed on to the others (version 4).
+    Leading(Leading),
 }

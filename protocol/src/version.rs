@@ -22,13 +22,16 @@ use crate::message::{Hello, Refusal};
 pub const VERSION_MIN: u16 = 1;
 
 /// The newest protocol version that this build speaks, and prefers.
-pub const VERSION_CURRENT: u16 = 3;
+pub const VERSION_CURRENT: u16 = 4;
 
 /// From this version on [`crate::standing`] is spoken.
 pub const VERSION_STANDING: u16 = 2;
 
 /// From this version on [`crate::engine`] is spoken.
 pub const VERSION_ENGINE: u16 = 3;
+
+/// From this version on [`crate::leader`] is spoken.
+pub const VERSION_LEADER: u16 = 4;
 
 /// The version that both sides speak from the `Welcome` on: the newest that both know.
 ///

@@ -144,7 +144,8 @@ fn listen_to(mut link: TcpStream, heard: &Mutex<Heard>) {
                 | AgentMessage::Outcome(_)
                 | AgentMessage::Goodbye(_)
                 | AgentMessage::Standing(_)
-                | AgentMessage::Engine(_) => {}
+                | AgentMessage::Engine(_)
+                | AgentMessage::Leading(_) => {}
             }
         }
     }

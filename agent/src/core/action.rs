@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use protocol::engine::{EngineOutcome, EngineReason};
+use protocol::leader::Leading;
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::report::ContainerEntry;
 use protocol::standing::Standing;
@@ -220,6 +221,8 @@ pub enum Outgoing {
     Standing(Box<Standing>),
     /// What became of an order to restart the container engine.
     Engine(EngineOutcome),
+    /// Who leads, to a supervisor that may stand by.
+    Leading(Leading),
 }
 
 /// What a person should read in the log.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use protocol::engine::EngineOrder;
+use protocol::leader::Leading;
 use protocol::message::{Order, Refusal, SupplyReport, SwitchOrder, Welcome};
 use protocol::standing::Standing;
 use protocol::{Frequency, NodeName, Sequence, Temperature};
@@ -194,6 +195,8 @@ pub enum LinkEvent {
     Standing(Standing),
     /// The container engine is to be restarted.
     RestartEngine(EngineOrder),
+    /// That supervisor leads.
+    Leading(Leading),
 }
 
 /// Why an action failed. The core decides whether to try again.

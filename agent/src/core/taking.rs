@@ -90,6 +90,7 @@ impl Agent {
                     self.reporter.spread(supervisor, &standing, actions);
                 }
             }
+            LinkEvent::Leading(leading) => self.reporter.spread_leading(supervisor, &leading, actions),
             LinkEvent::Supply(report) => taken.fresh = self.relay.take(now, report),
             LinkEvent::Order(order) => {
                 let asked = Asked { supervisor, order: order.id };

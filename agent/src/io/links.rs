@@ -348,6 +348,7 @@ impl Peer {
                 Ok(SupervisorMessage::Supply(supply)) => LinkEvent::Supply(supply),
                 Ok(SupervisorMessage::Switch(order)) => LinkEvent::Switch(order),
                 Ok(SupervisorMessage::RestartEngine(order)) => LinkEvent::RestartEngine(order),
+                Ok(SupervisorMessage::Leading(leading)) => LinkEvent::Leading(leading),
                 Ok(SupervisorMessage::Standing(standing)) => LinkEvent::Standing(standing),
             };
             if self.tell(event).await.is_err() {
@@ -395,6 +396,7 @@ async fn send(socket: &mut Box<dyn Stream>, message: &Outgoing) -> io::Result<()
         Outgoing::Outcome(outcome) => write(socket, &AgentMessage::Outcome(outcome.clone())).await,
         Outgoing::Goodbye(goodbye) => write(socket, &AgentMessage::Goodbye(goodbye.clone())).await,
         Outgoing::Engine(outcome) => write(socket, &AgentMessage::Engine(outcome.clone())).await,
+        Outgoing::Leading(leading) => write(socket, &AgentMessage::Leading(leading.clone())).await,
         Outgoing::Standing(standing) => write(socket, &AgentMessage::Standing((**standing).clone())).await,
     }
 }

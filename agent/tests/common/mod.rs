@@ -214,7 +214,8 @@ impl Link {
                     AgentMessage::Container(_)
                     | AgentMessage::Outcome(_)
                     | AgentMessage::Standing(_)
-                    | AgentMessage::Engine(_) => Said::Other,
+                    | AgentMessage::Engine(_)
+                    | AgentMessage::Leading(_) => Said::Other,
                 }
             });
             self.read = rest.to_vec();

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use protocol::engine::{EngineOrder, EngineOutcome, EngineReason, EngineRefusal};
+use protocol::leader::Leading;
 use protocol::message::{
     Goodbye, Hello, Order, OrderOutcome, OrderRefusal, Refusal, SupplyReport, SwitchOrder, Welcome,
 };
@@ -299,6 +300,10 @@ fn outcome() -> impl Strategy<Value = OrderOutcome> {
         .prop_map(|(id, result)| OrderOutcome { id, result })
 }
 
+fn leading() -> impl Strategy<Value = Leading> {
+    (node(), any::<u64>()).prop_map(|(node, term)| Leading { node, term: Term(term) })
+}
+
 fn engine_outcome() -> impl Strategy<Value = EngineOutcome> {
     let refusal = prop_oneof![
         Just(EngineRefusal::NotConfigured),
@@ -350,6 +355,7 @@ pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage<'static>> {
         goodbye.prop_map(AgentMessage::Goodbye),
         standing().prop_map(AgentMessage::Standing),
         engine_outcome().prop_map(AgentMessage::Engine),
+        leading().prop_map(AgentMessage::Leading),
     ]
 }
 
@@ -397,6 +403,7 @@ pub(crate) fn supervisor_message() -> impl Strategy<Value = SupervisorMessage> {
         order.prop_map(SupervisorMessage::Order),
         supply.prop_map(SupervisorMessage::Supply),
         switch.prop_map(SupervisorMessage::Switch),
+        leading().prop_map(SupervisorMessage::Leading),
         standing().prop_map(SupervisorMessage::Standing),
         (order_id(), seconds()).prop_map(|(id, since)| {
             SupervisorMessage::RestartEngine(EngineOrder { id, reason: EngineReason::HeldDown { since } })

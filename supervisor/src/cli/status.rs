@@ -44,6 +44,12 @@ pub(super) fn render(status: &Status, look: Look) -> String {
         Some(why) => format!("Stands by, up {up}, listens on {}: {why}", status.listen),
     };
     let _ = writeln!(text, "{}", wrap(&head, 0));
+    if fleet.standby.is_some() {
+        let leader = fleet.leader.as_ref();
+        let words = leader.map_or_else(|| "who leads was not heard yet".to_owned(), ToString::to_string);
+        let old = if leader.is_none_or(|leader| leader.old) { "! " } else { "" };
+        let _ = writeln!(text, "{}", wrap(&format!("{old}{words}"), 0));
+    }
     if let Some(AddressView { seen: Some(seen), offset }) = &fleet.address {
         let held = if seen.held { "here" } else { "not here" };
         let runs = if seen.keepalived_runs { "" } else { "; ! keepalived does not run" };

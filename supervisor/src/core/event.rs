@@ -4,6 +4,7 @@
 use std::fmt;
 
 use protocol::engine::EngineOutcome;
+use protocol::leader::Leading;
 use protocol::message::{AgentMessage, Goodbye, Hello, OrderOutcome, Refusal};
 use protocol::report::{ContainerEntry, Report};
 use protocol::{Sequence, Standing};
@@ -126,6 +127,8 @@ pub enum FromAgent {
     Standing(Box<Standing>),
     /// What became of an order to restart the container engine.
     Engine(EngineOutcome),
+    /// Who leads, in the words of the one that does.
+    Leading(Leading),
 }
 
 impl From<AgentMessage<'_>> for FromAgent {
@@ -140,6 +143,7 @@ impl From<AgentMessage<'_>> for FromAgent {
             AgentMessage::Outcome(outcome) => Self::Outcome(outcome),
             AgentMessage::Goodbye(goodbye) => Self::Goodbye(goodbye),
             AgentMessage::Engine(outcome) => Self::Engine(outcome),
+            AgentMessage::Leading(leading) => Self::Leading(leading),
             AgentMessage::Standing(standing) => Self::Standing(Box::new(standing)),
         }
     }

@@ -191,6 +191,7 @@ impl Supervisor {
         if version >= VERSION_STANDING {
             self.tell_standing(now, link, actions);
         }
+        self.tell_leading(link, actions);
         if was_parked && !going_down {
             self.on_return(now, &hello.node, actions);
         } else if !was_parked {
@@ -206,7 +207,12 @@ impl Supervisor {
 
     /// The links on which what persons asked may be said.
     pub(super) fn standing_links(&self) -> Vec<LinkId> {
-        let speaks = |link: &Link| link.node.is_some() && link.version >= VERSION_STANDING;
+        self.links_that_speak(VERSION_STANDING)
+    }
+
+    /// The links whose agents speak this version, or a later one.
+    pub(super) fn links_that_speak(&self, version: u16) -> Vec<LinkId> {
+        let speaks = |link: &Link| link.node.is_some() && link.version >= version;
         self.links.iter().filter(|(_, link)| speaks(link)).map(|(id, _)| *id).collect()
     }
 
@@ -300,6 +306,7 @@ impl Supervisor {
                 let name = node.name.clone();
                 self.on_engine_outcome(now, &name, outcome, actions);
             }
+            FromAgent::Leading(leading) => self.hear_leading(now, leading),
             FromAgent::Standing(standing) => self.on_standing(now, &standing, actions),
             // `on_said` saw to hellos.
             FromAgent::Hello(_) => {}

@@ -56,7 +56,7 @@ pub use person::PersonEvent;
 pub use settings::Settings;
 pub use view::FleetView;
 
-use address::{Claims, Seat};
+use address::{Claims, Herald, Seat};
 use balancer::Balancer;
 use budget::{Around, Budgets};
 use enrolment::Enrolling;
@@ -84,6 +84,7 @@ pub struct Supervisor {
     settings: Settings,
     seat: Seat,
     claims: Claims,
+    herald: Herald,
     links: Links,
     fleet: Fleet,
     orders: Orders,
@@ -145,6 +146,7 @@ impl Supervisor {
         Self {
             seat: Seat::new(settings.address),
             claims: Claims::default(),
+            herald: Herald::default(),
             settings,
             links: Links::new(),
             fleet,
@@ -334,6 +336,7 @@ impl Supervisor {
         if self.leads() {
             self.drive_relays(now, actions);
             self.say_orders(now, None, actions);
+            self.say_who_leads(now, actions);
         }
         // A standby relays, too: it is the same measurement, agents keep the fresher word, and one whose link to the
         // leader is broken does not grow blind.

@@ -8,7 +8,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::address::{AddressKind, Sighting, Standby};
+use super::address::{AddressKind, LeaderView, Sighting, Standby};
 use super::balancer::{BackendView, Balancer};
 use super::budget::view::{EnergyView, ForecastView, PlanView};
 use super::budget::{Budget, DayEnergy};
@@ -38,6 +38,9 @@ pub struct FleetView {
     /// Why it does not lead, if it does not.
     #[serde(default)]
     pub standby: Option<Standby>,
+    /// Who leads and so has the address, where masters share one and it is known.
+    #[serde(default)]
+    pub leader: Option<LeaderView>,
     /// What is known of the address, where masters share one.
     #[serde(default)]
     pub address: Option<AddressView>,
@@ -223,6 +226,7 @@ impl super::Supervisor {
             term: self.term(),
             leading: self.leads(),
             standby: self.seat.standby(now).filter(|_| !self.leads()),
+            leader: self.leader_view(now),
             address: (self.seat.kind() == AddressKind::Keepalived)
                 .then(|| AddressView { seen: self.seat.seen(), offset: self.claims.said() }),
             plan: self.orders.newest(),

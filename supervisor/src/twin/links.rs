@@ -118,6 +118,7 @@ impl Twin {
             Outgoing::Outcome(outcome) => AgentMessage::Outcome(outcome.clone()),
             Outgoing::Goodbye(goodbye) => AgentMessage::Goodbye(goodbye.clone()),
             Outgoing::Engine(outcome) => AgentMessage::Engine(outcome.clone()),
+            Outgoing::Leading(leading) => AgentMessage::Leading(leading.clone()),
             Outgoing::Standing(standing) => AgentMessage::Standing((**standing).clone()),
         };
         let bytes = frame(|out| message.encode(out).ok());
@@ -195,6 +196,7 @@ impl Twin {
             (Some(SupervisorMessage::Supply(supply)), true) => LinkEvent::Supply(supply),
             (Some(SupervisorMessage::Switch(order)), true) => LinkEvent::Switch(order),
             (Some(SupervisorMessage::RestartEngine(order)), true) => LinkEvent::RestartEngine(order),
+            (Some(SupervisorMessage::Leading(leading)), true) => LinkEvent::Leading(leading),
             (Some(SupervisorMessage::Standing(standing)), true) => LinkEvent::Standing(standing),
             // A refusal, a message out of order, or bytes that are no message.
             _ => {

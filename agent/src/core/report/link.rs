@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use protocol::version::{VERSION_ENGINE, VERSION_STANDING};
+use protocol::version::{VERSION_ENGINE, VERSION_LEADER, VERSION_STANDING};
 use protocol::{ContainerSlot, Report, Sequence, Uptime, delta};
 
 use super::headline::{Headline, News, Present};
@@ -56,6 +56,11 @@ impl Link {
     /// Whether the container engine may be spoken of there.
     pub(super) const fn speaks_of_engine(&self) -> bool {
         self.up && self.version >= VERSION_ENGINE
+    }
+
+    /// Whether it may be said there who leads.
+    pub(super) const fn speaks_of_leading(&self) -> bool {
+        self.up && self.version >= VERSION_LEADER
     }
 
     /// The link is gone.

@@ -11,6 +11,7 @@ mod slots;
 use std::time::Duration;
 
 use protocol::engine::EngineOutcome;
+use protocol::leader::Leading;
 use protocol::message::{Goodbye, OrderOutcome};
 use protocol::standing::Standing;
 use protocol::{Report, Sequence, Uptime};
@@ -96,6 +97,16 @@ impl Reporter {
             let supervisor = SupervisorId(index as u8);
             if supervisor != from {
                 self.pass_on(supervisor, std::iter::once(standing.clone()), actions);
+            }
+        }
+    }
+
+    /// Passes on to all others that a supervisor leads.
+    pub fn spread_leading(&self, from: SupervisorId, leading: &Leading, actions: &mut Vec<Action>) {
+        for (index, link) in self.links.iter().enumerate() {
+            let supervisor = SupervisorId(index as u8);
+            if supervisor != from && link.speaks_of_leading() {
+                actions.push(Action::Send { supervisor, message: Outgoing::Leading(leading.clone()) });
             }
         }
     }

@@ -44,8 +44,11 @@ impl Ear {
                 Outgoing::Container(entry) => {
                     self.names.insert(entry.slot.0, entry.name.to_string());
                 }
-                Outgoing::Outcome(_) | Outgoing::Goodbye(_) | Outgoing::Standing(_) | Outgoing::Engine(_) => {
-                }
+                Outgoing::Outcome(_)
+                | Outgoing::Goodbye(_)
+                | Outgoing::Standing(_)
+                | Outgoing::Engine(_)
+                | Outgoing::Leading(_) => {}
             }
         }
         self.heard = sent.len();
@@ -260,4 +263,24 @@ fn passed_on(world: &World) -> Vec<u8> {
         _ => None,
     };
     world.log.iter().filter_map(to).collect()
+}
+
+#[test]
+fn that_a_supervisor_leads_is_passed_on_to_the_others_that_know_the_word() {
+    use protocol::leader::Leading;
+    use protocol::message::Welcome;
+    let more = "[[supervisor]]\naddress = \"127.0.0.1:7701\"\n[[supervisor]]\naddress = \"127.0.0.1:7702\"\n";
+    let mut world = World::new(&format!("{CONFIG}{more}"));
+    for (supervisor, version) in [(0, 4), (1, 4), (2, 3)] {
+        let welcome = Welcome { version, term: protocol::Term(1), leading: supervisor == 0 };
+        world.event(Event::Link { supervisor: SupervisorId(supervisor), event: LinkEvent::Up(welcome) });
+    }
+    let leading = Leading { node: "pi1".parse().unwrap(), term: protocol::Term(1) };
+    let event = LinkEvent::Leading(leading.clone());
+    world.event(Event::Link { supervisor: SupervisorId(0), event });
+    let passed = |(_, action): &(protocol::Uptime, Action)| match action {
+        Action::Send { supervisor, message: Outgoing::Leading(said) } => Some((supervisor.0, said.clone())),
+        _ => None,
+    };
+    assert_eq!(world.log.iter().filter_map(passed).collect::<Vec<_>>(), [(1, leading)]);
 }

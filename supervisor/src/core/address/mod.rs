@@ -16,6 +16,7 @@
 //! under a term greater than any that it heard of.
 
 mod claim;
+mod herald;
 mod lead;
 mod seat;
 
@@ -26,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use claim::{Claim, ClaimReason};
 pub(crate) use claim::{Claims, Sight};
+pub(crate) use herald::Herald;
+pub use herald::LeaderView;
 pub(crate) use seat::Seat;
 
 /// How it is decided who leads.

@@ -35,7 +35,7 @@ impl Supervisor {
     fn asked(&mut self, now: Uptime, request: &Request, actions: &mut Vec<Action>) -> PersonAnswer {
         if !self.leads() {
             let why = self.seat.standby(now).unwrap_or(Standby::NotLooked);
-            return Err(Refused::NotLeading { why });
+            return Err(Refused::NotLeading { why, leader: self.leader_view(now) });
         }
         let notes = judge(self.scene(now), request)?;
         let (wish, left) = match request.verb {

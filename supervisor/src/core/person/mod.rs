@@ -19,7 +19,7 @@ use protocol::standing::{Standing, Wish};
 use protocol::{NodeName, Reason, Seconds, Stage, Uptime};
 use serde::{Deserialize, Serialize};
 
-use super::address::Standby;
+use super::address::{LeaderView, Standby};
 use super::liveness::Liveness;
 use super::safety::Veto;
 
@@ -149,6 +149,9 @@ pub enum Refused {
     NotLeading {
         /// Why not.
         why: Standby,
+        /// Who leads, as far as is known.
+        #[serde(default)]
+        leader: Option<LeaderView>,
     },
     /// There is no such node.
     UnknownNode {
@@ -207,8 +210,12 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLeading { why } => {
-                write!(f, "this supervisor does not lead ({why}): ask on the master that holds the address")
+            Self::NotLeading { why, leader } => {
+                write!(f, "this supervisor does not lead ({why}): ")?;
+                match leader.as_ref().filter(|leader| !leader.old) {
+                    Some(leader) => write!(f, "ask on {}, which leads and holds the address", leader.node),
+                    None => f.write_str("ask on the master that holds the address"),
+                }
             }
             Self::UnknownNode { known } if known.is_empty() => f.write_str("no node is known yet"),
             Self::UnknownNode { known } => {

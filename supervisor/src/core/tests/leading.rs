@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use protocol::leader::Leading;
 use protocol::message::{Order, OrderRefusal, SupervisorMessage};
 use protocol::{Generation, OrderId, OrderReason, Reason, Seconds, Stage, Term};
 
 use super::site::{Site, energy, hello, name};
 use crate::core::address::Standby;
-use crate::core::{Action, AddressEvent, AddressKind, Event, LinkId, Liveness, Settings, Sighting, What};
+use crate::core::{
+    Action, AddressEvent, AddressKind, Event, FromAgent, LinkId, Liveness, Settings, Sighting, What,
+};
 
 const HELD: Sighting = Sighting { held: true, keepalived_runs: true };
 const AWAY: Sighting = Sighting { held: false, keepalived_runs: true };
@@ -204,4 +207,75 @@ fn of_two_leaders_that_the_same_nodes_hear_one_falls_silent() {
     assert_eq!(site.records.iter().filter(|record| contested(record)).count(), 1);
     site.pass(Duration::from_mins(11));
     assert!(site.core.leads(), "the other one fell silent as well, or is gone");
+}
+
+fn said_who_leads(site: &Site) -> Vec<(u64, Leading)> {
+    let leading = |message: &SupervisorMessage| match message {
+        SupervisorMessage::Leading(leading) => Some(leading.clone()),
+        _ => None,
+    };
+    let said =
+        site.sent.iter().filter_map(|(at, _, message)| Some((at.as_millis() / 1000, leading(message)?)));
+    said.collect()
+}
+
+#[test]
+fn a_leader_says_so_now_and_then_and_at_once_with_a_new_term_and_to_who_calls() {
+    let mut site = of_pi2();
+    let begun = site.now.as_millis() / 1000;
+    see(&mut site, HELD);
+    let leading = |term| Leading { node: name("pi2"), term: Term(term) };
+    assert_eq!(said_who_leads(&site), [(begun, leading(1)), (begun, leading(1))], "to both agents");
+    site.sent.clear();
+    site.join(hello("pi3", 2, false, false));
+    assert_eq!(said_who_leads(&site), [(begun, leading(1))]);
+    site.sent.clear();
+    site.pass(Duration::from_secs(30));
+    assert_eq!(said_who_leads(&site).len(), 9, "every ten seconds, to three");
+    site.sent.clear();
+    see(&mut site, AWAY);
+    site.pass(Duration::from_secs(30));
+    assert_eq!(said_who_leads(&site), [], "who stands by does not");
+}
+
+/// A supervisor on `pi2` that shares an address; two nodes.
+fn of_pi2() -> Site {
+    let host = Some(name("pi2"));
+    let mut site = Site::new(Settings { host, address: AddressKind::Keepalived, ..Settings::default() });
+    see(&mut site, AWAY);
+    for (node, shed_order) in [("pi1", 0), ("pi2", 1)] {
+        site.join(hello(node, shed_order, true, node == "pi1"));
+    }
+    site
+}
+
+#[test]
+fn a_standby_names_who_leads_and_says_when_it_heard_that_too_long_ago() {
+    let mut site = of_pi2();
+    assert_eq!(site.core.view(site.now).leader, None, "nobody said so yet");
+    let link = site.agents[&name("pi1")].link.unwrap();
+    let say = |site: &mut Site, node: &str, term| {
+        site.say(link, FromAgent::Leading(Leading { node: name(node), term: Term(term) }))
+    };
+    say(&mut site, "pi1", 7);
+    site.pass(Duration::from_secs(20));
+    let known = |site: &Site| site.core.view(site.now).leader.map(|leader| leader.to_string());
+    assert_eq!(known(&site).unwrap(), "pi1 leads with term 7 and has the address, as of 20 s ago");
+    say(&mut site, "pi9", 6);
+    assert!(known(&site).unwrap().starts_with("pi1"), "whose term was overtaken does not lead");
+    site.pass(Duration::from_secs(20));
+    assert_eq!(
+        known(&site).unwrap(),
+        "pi1 led with term 7 and had the address 40 s ago; who does now is not known"
+    );
+    see(&mut site, HELD);
+    let leader = site.core.view(site.now).leader.unwrap();
+    assert_eq!((leader.node, leader.term, leader.age), (name("pi2"), Term(8), Seconds(0)), "it does itself");
+}
+
+#[test]
+fn where_one_supervisor_is_alone_nothing_is_said_of_it() {
+    let mut site = Site::of_four();
+    site.pass(Duration::from_secs(60));
+    assert_eq!((said_who_leads(&site), site.core.view(site.now).leader), (Vec::new(), None));
 }

@@ -4,6 +4,7 @@ use protocol::Seconds;
 use ratatui::layout::Rect;
 
 use super::Sheet;
+use crate::core::address::LeaderView;
 use crate::core::view::AddressView;
 use crate::tui::board::known::{Known, Link};
 use crate::tui::board::{Board, Page, Rights};
@@ -15,18 +16,29 @@ pub(super) fn title(sheet: &mut Sheet<'_>, area: Rect, known: &Known) {
         return;
     };
     let fleet = &status.fleet;
-    let lead = match &fleet.standby {
-        None => format!("leads, term {}", fleet.term),
-        Some(why) => format!("stands by: {why}"),
+    let lead = match (&fleet.standby, &fleet.leader) {
+        (None, _) => format!("leads, term {}", fleet.term),
+        // Short: who leads is what somebody at the wrong master wants to know.
+        (Some(_), Some(LeaderView { node, term, age, old: false })) => {
+            format!("stands by: {node} leads, term {term}, has the address ({age} ago)")
+        }
+        (Some(_), Some(leader)) => format!("stands by: {leader}"),
+        (Some(why), None) => format!("stands by: {why}"),
     };
     let address = match &fleet.address {
+        Some(_) if fleet.leader.is_some() && fleet.standby.is_some() => "",
         Some(AddressView { seen: Some(seen), .. }) if seen.held => ", address here",
         Some(AddressView { seen: Some(_), .. }) => ", address elsewhere",
         Some(_) => ", address not looked for yet",
         None => "",
     };
     let up = Seconds(u32::try_from(fleet.now.as_millis() / 1000).unwrap_or(u32::MAX));
-    let left = format!(" heliostat {} {lead}{address}, up {up}", status.listen);
+    // At 80 columns there is no room for where this one listens beside who leads.
+    let left = if fleet.standby.is_some() && fleet.leader.is_some() {
+        format!(" heliostat {lead}, up {up}")
+    } else {
+        format!(" heliostat {} {lead}{address}, up {up}", status.listen)
+    };
     let right = match (known.old(sheet.now), &known.link, known.time) {
         (Some(age), Link::Lost(_), _) => format!("OLD: {age}, asking again "),
         (Some(age), ..) => format!("OLD: {age} "),
