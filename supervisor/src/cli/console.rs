@@ -18,6 +18,9 @@ use crate::tui::{Key, Look, Signals};
 
 /// What a screen that stands still costs, in bytes a second: news and rows that are written anew together.
 const CALM: f64 = 194.0;
+/// The same for a terminal that does not say whether it still shows the picture: rows that are written anew must come round
+/// within ten seconds, whatever it lost.
+const CALM_MUTE: f64 = 198.0;
 /// Of what the line carries, so much is used while somebody waits for a picture.
 const SHARE: f64 = 0.9;
 /// Who pressed a key is waiting for so long.
@@ -217,7 +220,9 @@ impl Console {
         self.paper.want(&buffer);
         let lively = self.key_at.is_some_and(|at| now.since(at) < LIVELY_FOR) || self.paper.has_unknown();
         let full = f64::from(self.place.baud) / 10.0 * SHARE;
-        let rate = if lively { full } else { CALM.min(full) };
+        let mute = self.pulse.is_mute();
+        let calm = if mute { CALM_MUTE } else { CALM };
+        let rate = if lively { full } else { calm.min(full) };
         let since = now.since(self.counted).as_secs_f64();
         self.counted = now;
         self.allowance = (self.allowance + since * rate).min(BURST.max(full * WAIT.as_secs_f64()));
@@ -225,7 +230,8 @@ impl Console {
             return;
         }
         let most = self.allowance as usize;
-        let bytes = if !self.paper.is_settled() {
+        // Where nobody answers, each row tells its news in its turn.
+        let bytes = if !self.paper.is_settled() && (lively || !mute) {
             self.paper.changes(most)
         } else if let Some(question) = self.pulse.ask(now) {
             question
@@ -239,6 +245,10 @@ impl Console {
     /// While nothing else is to be written, the next row is written anew.
     fn scrub(&mut self, most: usize, lively: bool) -> Vec<u8> {
         // Somebody who waits is not to wait for that; a row is begun when it is paid for.
-        if lively || most < usize::from(self.paper.size().0) { Vec::new() } else { self.paper.scrub(1) }
+        if lively || most < usize::from(self.paper.size().0) {
+            Vec::new()
+        } else {
+            self.paper.scrub(1, self.pulse.is_mute())
+        }
     }
 }

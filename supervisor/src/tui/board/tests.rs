@@ -4,18 +4,21 @@
 use std::time::Instant;
 
 use protocol::report::TimeBand;
-use protocol::{Current, Seconds, Soc, Stage};
+use protocol::{Current, Seconds, Soc, Stage, Term};
 use ratatui::style::Color;
 
 use super::*;
 use crate::core::Liveness;
+use crate::core::address::{LeaderView, Standby};
 use crate::core::budget::view::ForecastView;
 use crate::core::person::{Accepted, Refused};
 use crate::core::view::NodeView;
 use crate::io::Timestamp;
 use crate::io::operator::Answer;
+use crate::tui::serial::Paper;
 use crate::tui::{Look, svg};
 
+mod fields;
 mod night;
 
 use night::*;
@@ -71,6 +74,24 @@ fn parked_lost_late_and_unseen_are_told_apart_without_colour() {
         assert!(row(name).contains(words), "{}", row(name));
     }
     assert!(row("pi9 ").contains("parked by the plan"), "{}", row("pi9 "));
+}
+
+#[test]
+fn a_standby_names_who_leads_who_has_the_address_and_since_when_that_is_known() {
+    let title = |age: u32, old: bool, width: u16| {
+        let mut fleet = status(nodes());
+        let leader = LeaderView { node: "pi2".parse().unwrap(), term: Term(5), age: Seconds(age), old };
+        (fleet.fleet.leading, fleet.fleet.standby) = (false, Some(Standby::NotHeld));
+        fleet.fleet.leader = Some(leader);
+        let mut board = night(Rights::Operator);
+        board.hear(Heard::Status(Box::new(fleet), Timestamp::from_millis(NOW_MS)), now());
+        shot(&board, ASCII, width, 24).lines().next().unwrap().to_owned()
+    };
+    let fresh = title(3, false, 80);
+    assert!(fresh.contains("stands by: pi2 leads, term 5, has the address (3 s ago)"), "{fresh}");
+    let old = title(300, true, 120);
+    let words = "pi2 led with term 5 and had the address 5 min ago; who does now is not known";
+    assert!(old.contains(words), "{old}");
 }
 
 #[test]
@@ -416,4 +437,25 @@ fn picture(name: &str, board: &Board, width: u16, height: u16) {
         "{} is not what the board looks like now: UPDATE_PICTURES=1 makes it anew",
         file.display()
     );
+}
+
+/// On a serial line of which nobody answers, only the rows' turns bring a picture back that was lost: within about ten seconds
+/// of what a screen that stands still may cost, also where it is full to the last row.
+#[test]
+fn a_turn_of_all_rows_costs_less_than_ten_seconds_of_a_slow_line() {
+    const RATE: f64 = 195.0;
+    let mut board = night(Rights::ReadOnly);
+    for page in ["1", "2", "3", "4"] {
+        type_in(&mut board, page);
+        let mut paper = Paper::new(80, 24);
+        paper.want(&buffer(&board, ASCII, 80, 24));
+        paper.changes(usize::MAX);
+        let mut turn =
+            |rows: usize, swift| (0..24 / rows).map(|_| paper.scrub(1, swift).len()).sum::<usize>();
+        let (calm, swift) = (turn(1, false), turn(4, true));
+        println!("serial, page {page}: a turn of all rows costs {calm} bytes, {swift} swiftly");
+        let seconds = swift as f64 / RATE;
+        println!("serial, page {page}: that is {seconds:.1} s (target 10)");
+        assert!(swift < calm && seconds < 10.5, "page {page}: {swift} bytes");
+    }
 }

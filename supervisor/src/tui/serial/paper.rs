@@ -22,6 +22,9 @@ const BRIDGE: u16 = 4;
 /// A row with more blanks than this in its gaps is erased and written in parts; others are written whole, because a row
 /// that is blank for a moment flickers.
 const GAPS_MIN: usize = 20;
+/// Where the rows' turns alone bring the picture back, so many are written in one go: what makes sure of the pen and of the
+/// sequence that noise may have begun is written once for all of them. What goes wrong among them lasts until the next turn.
+const SWIFT_ROWS: u16 = 4;
 
 /// One character of the far screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +134,10 @@ impl Paper {
         out
     }
 
-    /// Rows written anew, in turn, until they are `most` bytes; the far screen's switches are set before the first.
-    pub fn scrub(&mut self, most: usize) -> Vec<u8> {
+    /// Rows written anew, in turn, until they are `most` bytes; the far screen's switches are set before the first. `swift`:
+    /// several together, in fewer bytes.
+    pub fn scrub(&mut self, most: usize, swift: bool) -> Vec<u8> {
+        let together = if swift { SWIFT_ROWS } else { 1 };
         let mut out = Vec::new();
         self.distrust();
         while out.len() < most {
@@ -140,16 +145,24 @@ impl Paper {
                 self.set_up(&mut out);
             }
             out.push(CANCEL);
-            let (from, to) = (self.index(0, self.scrub), self.index(0, self.scrub + 1));
-            self.shown[from..to].fill(None);
-            if self.gaps(self.scrub) > GAPS_MIN {
-                self.erase(self.scrub, &mut out);
+            let end = (self.scrub + together).min(self.height.max(1));
+            for y in self.scrub..end {
+                self.anew(y, &mut out);
             }
-            self.row(self.scrub, &mut out);
-            self.scrub = (self.scrub + 1) % self.height.max(1);
+            self.scrub = end % self.height.max(1);
         }
         self.put_pen(Pen::default(), &mut out);
         out
+    }
+
+    /// Writes a row, whatever stands there.
+    fn anew(&mut self, y: u16, out: &mut Vec<u8>) {
+        let (from, to) = (self.index(0, y), self.index(0, y + 1));
+        self.shown[from..to].fill(None);
+        if self.gaps(y) > GAPS_MIN {
+            self.erase(y, out);
+        }
+        self.row(y, out);
     }
 
     /// What asks the far end for its size.
@@ -261,8 +274,12 @@ impl Paper {
         if self.pen == Some(pen) || (out.is_empty() && pen == Pen::default()) {
             return;
         }
+        // From the plain pen it is a step less.
+        let plain = self.pen == Some(Pen::default());
         out.extend_from_slice(match (pen.bold, pen.reversed) {
             (false, false) => b"\x1b[m",
+            (true, false) if plain => b"\x1b[1m",
+            (false, true) if plain => b"\x1b[7m",
             (true, false) => b"\x1b[0;1m",
             (false, true) => b"\x1b[0;7m",
             (true, true) => b"\x1b[0;1;7m",
@@ -369,7 +386,7 @@ mod tests {
             let before = paper.scrub;
             let mut bytes = 0;
             loop {
-                let scrubbed = paper.scrub(1);
+                let scrubbed = paper.scrub(1, false);
                 bytes += scrubbed.len();
                 far.process(&scrubbed);
                 if paper.scrub == before {
@@ -389,7 +406,7 @@ mod tests {
             paper.changes(10_000);
             if width > 0 {
                 assert!(paper.is_settled());
-                assert!(!paper.scrub(10).is_empty());
+                assert!(!paper.scrub(10, true).is_empty());
             }
         }
     }

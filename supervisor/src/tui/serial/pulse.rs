@@ -2,7 +2,8 @@
 //!
 //! The last row lies below the scrolling region, and a cursor that is sent down stops where the region ends. A terminal that was
 //! switched off and on, or another one in its place, has no such region, and its cursor goes on to the last row: its answer
-//! differs, and the picture is written again at once instead of row by row. Terminals that never answer are left alone.
+//! differs, and the picture is written again at once instead of row by row. Terminals that never answer are asked more rarely:
+//! nobody can know what they lost, so all their bytes belong to the rows ([`Pulse::is_mute`]).
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -11,6 +12,10 @@ use protocol::Uptime;
 
 /// It is asked this often.
 const EVERY: Duration = Duration::from_secs(2);
+/// One that does not answer is asked this often: it may be another by then, or be switched on again.
+const EVERY_MUTE: Duration = Duration::from_secs(5);
+/// After so many questions in a row without an answer it counts as one that never does.
+const MUTE_AFTER: u8 = 3;
 /// An answer that takes longer does not come: 9600 baud carry both in a fiftieth of that.
 const WITHIN: Duration = Duration::from_secs(1);
 /// A screen that was written anew so often in a row and still answers otherwise has no regions.
@@ -23,6 +28,8 @@ pub struct Pulse {
     last: Option<Uptime>,
     answers: Answers,
     wrong: u8,
+    /// Questions since the last answer.
+    unanswered: u8,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +47,13 @@ impl Pulse {
     pub fn ask(&mut self, now: Uptime) -> Option<Vec<u8>> {
         if self.asked.is_some_and(|asked| now.since(asked) >= WITHIN) {
             self.asked = None;
+            self.unanswered = self.unanswered.saturating_add(1);
             if self.answers == Answers::Heard {
                 self.answers = Answers::Missed;
             }
         }
-        let due = self.last.is_none_or(|last| now.since(last) >= EVERY);
+        let every = if self.is_mute() { EVERY_MUTE } else { EVERY };
+        let due = self.last.is_none_or(|last| now.since(last) >= every);
         if self.asked.is_some() || !due || self.wrong >= GIVE_UP {
             return None;
         }
@@ -55,11 +64,17 @@ impl Pulse {
         Some(bytes)
     }
 
+    /// Whether the far end never says where its cursor is, or has ceased to.
+    pub const fn is_mute(&self) -> bool {
+        self.unanswered >= MUTE_AFTER
+    }
+
     /// The cursor is in this row, counted from one, of a screen with so many. Whether the picture that was written is gone.
     pub fn answered(&mut self, row: u16, height: u16) -> bool {
         if self.asked.take().is_none() {
             return false;
         }
+        self.unanswered = 0;
         let missed = std::mem::replace(&mut self.answers, Answers::Heard) == Answers::Missed;
         let right = row == region_end(height);
         self.wrong = if right { 0 } else { self.wrong + 1 };
@@ -104,10 +119,20 @@ mod tests {
         let mut pulse = Pulse::default();
         assert!(pulse.ask(at(0)).is_some());
         assert!(!pulse.answered(23, 24));
-        for second in (2..20).step_by(2) {
-            assert!(pulse.ask(at(second)).is_some(), "it goes on asking");
-        }
+        let asked = (2..30).filter(|second| pulse.ask(at(*second)).is_some()).count();
+        assert!(asked >= 6, "it goes on asking");
+        assert!((30..40).any(|second| pulse.ask(at(second)).is_some()));
         assert!(pulse.answered(23, 24));
+    }
+
+    #[test]
+    fn one_that_never_answers_is_mute_and_asked_rarely_until_it_does() {
+        let mut pulse = Pulse::default();
+        let asked = (0..60).filter(|second| pulse.ask(at(*second)).is_some()).count();
+        assert!(pulse.is_mute() && (13..=16).contains(&asked), "{asked} times");
+        let next = (60..80).find(|second| pulse.ask(at(*second)).is_some());
+        assert!(next.is_some() && !pulse.answered(23, 24));
+        assert!(!pulse.is_mute());
     }
 
     #[test]

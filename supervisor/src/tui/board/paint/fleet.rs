@@ -1,6 +1,6 @@
 //! The fleet: one row a node.
 
-use protocol::{Class, Reason, Seconds, Stage};
+use protocol::{Class, OrderReason, Reason, Seconds, Stage};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -20,6 +20,9 @@ const NAME: usize = 10;
 
 /// Columns before the reason.
 const FIXED: usize = 1 + NAME + 1 + 11 + 5 + 5 + 5 + 15 + 5;
+
+/// With less room than this for the reason, its numbers alone are told; the line below the table has the chosen node's in full.
+const BRIEF: usize = 40;
 
 /// The nodes under their heading, the chosen one always among them.
 pub(super) fn table(sheet: &mut Sheet<'_>, area: Rect, fleet: &FleetView, chosen: usize) {
@@ -60,7 +63,7 @@ fn line(node: &NodeView, fleet: &FleetView, width: usize, look: Look) -> Line<'s
         Span::raw(format!("{:>4} {cpu:>4} {temperature:>4} ", short(node.silent))),
         Span::raw(format!("{:15}", containers(node))),
         Span::raw(format!("{:>4} ", weight.map_or_else(|| "-".to_owned(), |weight| weight.to_string()))),
-        Span::raw(fit(&reason(node), room, look)),
+        Span::raw(fit(&if room < BRIEF { brief(node) } else { reason(node) }, room, look)),
     ])
 }
 
@@ -127,6 +130,33 @@ pub(super) fn reason(node: &NodeView) -> String {
             },
         },
         (None, Liveness::Alive, None) => "has not reported yet".to_owned(),
+    }
+}
+
+/// As [`reason`], in some twenty columns: of an order, the two numbers that decided it.
+fn brief(node: &NodeView) -> String {
+    let ordered = match (&node.person, node.liveness, &node.reason, node.fault) {
+        (None, Liveness::Alive, Some(Reason::Ordered { why, .. }), None) => why,
+        _ => return reason(node),
+    };
+    let percent = |permille: &u16| format!("{:.0} %", f64::from(*permille) / 10.0);
+    match ordered {
+        OrderReason::SupplyLow { soc, threshold, place, .. } => {
+            format!("{:.1} < {threshold:.1}, turn {place}", soc.percent())
+        }
+        OrderReason::SupplyShort { time_to_empty, threshold, .. } => {
+            format!("empty in {time_to_empty} < {threshold}")
+        }
+        OrderReason::Waiting { turn_of, .. } => format!("after {turn_of}"),
+        OrderReason::SupplyUnknown { .. } => "supply unknown".to_owned(),
+        OrderReason::ForecastCarries { chance_permille, .. } => {
+            format!("carries: chance {}", percent(chance_permille))
+        }
+        OrderReason::ForecastShort { chance_permille, wanted_permille, .. } => {
+            format!("chance {} < {}", percent(chance_permille), percent(wanted_permille))
+        }
+        OrderReason::DaysShort { sun, load, .. } => format!("sun {sun:.0} < {load:.0}"),
+        OrderReason::EnoughEnergy | OrderReason::Operator => ordered.to_string(),
     }
 }
 

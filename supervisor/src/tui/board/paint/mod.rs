@@ -170,10 +170,13 @@ impl Board {
         let mut rows: Vec<Line<'static>> = Vec::new();
         let skip = usize::from(back).min(self.known.events.len().saturating_sub(1));
         for entry in self.known.events.iter().rev().skip(skip) {
-            if rows.len() >= usize::from(area.height) {
+            let room = usize::from(area.height).saturating_sub(rows.len());
+            if room == 0 {
                 break;
             }
-            rows.extend(event_lines(entry, area.width, sheet.look).into_iter().rev());
+            // Of one that has no room the beginning is shown: when, and of whom.
+            let lines = event_lines(entry, area.width, sheet.look);
+            rows.extend(lines.into_iter().take(room).rev());
         }
         if rows.is_empty() {
             sheet.text(area, 0, "nothing yet", sheet.look.faint());

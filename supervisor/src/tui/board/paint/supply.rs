@@ -1,6 +1,6 @@
 //! The supplies: what the energy is, and how long it lasts.
 
-use protocol::{Seconds, Soc};
+use protocol::{NodeName, Seconds, Soc, Stage};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -136,9 +136,20 @@ fn next(supply: &SupplyView, known: &Known) -> String {
     let step = steps(&forecast.course).into_iter().next();
     let step = step.map_or_else(
         || "no step planned for a day".to_owned(),
-        |(within, nodes)| format!("next in {within}: {}", step_words(&nodes)),
+        |(within, nodes)| format!("next in {within}: {}", few_words(&nodes)),
     );
-    format!("{sun}{plan}{step}")
+    // What comes next stands first: at 80 columns the rest is cut.
+    let all = format!("{step}; {sun}{plan}");
+    all.trim_end_matches([' ', ';']).to_owned()
+}
+
+/// A step of many nodes in few words.
+fn few_words(nodes: &[(NodeName, Stage)]) -> String {
+    const FEW: usize = 2;
+    match nodes.len().saturating_sub(FEW) {
+        0 => step_words(nodes),
+        more => format!("{} and {more} more", step_words(&nodes[..FEW])),
+    }
 }
 
 /// Everything about one supply.

@@ -185,6 +185,7 @@ pub(super) fn status(nodes: Vec<NodeView>) -> Status {
             term: Term(3),
             leading: true,
             standby: None,
+            leader: None,
             address: Some(AddressView {
                 seen: Some(Sighting { held: true, keepalived_runs: true }),
                 offset: Some(0),
