@@ -25,32 +25,118 @@ fn the_shipped_config_is_accepted_and_serves_this_machine_only() {
     assert!(said.contains("127.0.0.1:"), "{said}");
 }
 
-#[test]
-fn every_command_that_a_document_prints_exists() {
-    let mut tried = 0;
-    for file in [
-        "README.md",
-        "deploy/README.md",
-        "docs/config.md",
-        "docs/sizing.md",
-        "docs/testing.md",
-        "deploy/supervisor.toml",
-    ] {
-        let text = fs::read_to_string(root().join(file)).expect("a text");
-        for line in text.lines() {
-            let line = line.trim_start_matches(['#', ' ', '-']).trim_start_matches("sudo ");
-            let words =
-                line.strip_prefix("heliostat ").or_else(|| line.split_once("--release -- ").map(|(_, w)| w));
-            let Some(command) = words.and_then(|words| words.split_whitespace().next()) else { continue };
-            if !command.chars().all(|c| c.is_ascii_lowercase()) || line.contains("the supervisor") {
-                continue;
+/// What a person types after `heliostat` or `heliostat-agent` in a line of a shell, word by word; nothing where the line is
+/// another program's.
+fn typed(line: &str) -> Option<Vec<String>> {
+    let mut words = shell_words(line).into_iter().peekable();
+    loop {
+        match words.next()?.as_str() {
+            "sudo" | "ForceCommand" | "$" => {}
+            "-u" => drop(words.next()),
+            "cargo" => {
+                words.find(|word| word == "--")?;
+                return Some(std::iter::once("heliostat".to_owned()).chain(words).collect());
             }
-            let output = heliostat(&[command, "--help"]);
-            assert!(output.status.success(), "{file} prints `heliostat {command}`, which is no command");
-            tried += 1;
+            program => {
+                let name =
+                    program.rsplit('/').next().filter(|name| name.starts_with("heliostat"))?.to_owned();
+                let is_program = matches!(&*name, "heliostat" | "heliostat-agent");
+                return is_program.then(|| std::iter::once(name).chain(words).collect());
+            }
         }
     }
-    assert!(tried >= 6, "only {tried} commands were found");
+}
+
+/// A shell's words up to the end of its first command: quotes hold them together, a comment ends them.
+fn shell_words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t') => words.extend(word.take()),
+            (None, '#') if word.is_none() => break,
+            (None, '|' | ';' | '&' | '>') => break,
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The lines of a document's code, and its inline code; `true` for those that are typed as they stand.
+fn code(text: &str) -> Vec<(bool, String)> {
+    let mut all = Vec::new();
+    for (number, part) in text.split("```").enumerate() {
+        if number % 2 == 1 {
+            // A line that goes on is one with the next.
+            all.extend(part.replace("\\\n", " ").lines().skip(1).map(|line| (true, line.trim().to_owned())));
+        } else {
+            all.extend(part.split('`').skip(1).step_by(2).map(|code| (false, code.replace('\n', " "))));
+        }
+    }
+    all
+}
+
+/// Every command that a document or a unit prints is one that the program takes, with these very options and values.
+#[test]
+fn every_command_that_a_document_prints_is_one_that_the_program_takes() {
+    let mut files = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/sensors", "deploy"] {
+        files.extend(
+            fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("a file").path()),
+        );
+    }
+    let mut tried = BTreeSet::new();
+    for file in files {
+        let ends_in = |end: &str| file.extension().is_some_and(|extension| extension == end);
+        let text = match fs::read_to_string(&file) {
+            // The reference is the program's own words.
+            Ok(text) if ends_in("md") && !file.to_string_lossy().contains("docs/cli") => text,
+            Ok(text) if ends_in("service") => {
+                let runs = text.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+                // What systemd fills in.
+                runs.map(|line| {
+                    format!(
+                        "```sh\n{}\n```\n",
+                        line.replace("${BAUD}", "9600")
+                            .replace("$MORE", "")
+                            .replace("$HELIOSTAT_AGENT_OPTIONS", "--dry-run")
+                    )
+                })
+                .collect()
+            }
+            _ => continue,
+        };
+        for (whole, line) in code(&text) {
+            // "..." stands for what a person knows.
+            let Some(words) =
+                typed(&line).filter(|words| whole || !words.iter().any(|word| word.contains("...")))
+            else {
+                continue;
+            };
+            let program =
+                if words[0] == "heliostat" { supervisor::cli::command() } else { agent::cli::command() };
+            if let Err(error) = program.try_get_matches_from(&words) {
+                use clap::error::ErrorKind::{
+                    DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument,
+                };
+                // In a sentence a command may stand for itself.
+                let named = !whole
+                    && matches!(
+                        error.kind(),
+                        MissingRequiredArgument | DisplayHelpOnMissingArgumentOrSubcommand
+                    );
+                assert!(named || error.kind() == DisplayHelp, "{}: {line}\n{error}", file.display());
+            }
+            tried.insert(words);
+        }
+    }
+    println!("{} commands are printed, and all are taken", tried.len());
+    assert!(tried.len() >= 60, "only {}: {tried:?}", tried.len());
 }
 
 /// The command line's reference is made by the program itself: `UPDATE_DOCUMENTS=1` writes it.

@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::place::SocketArgs;
-use crate::core::view::SCHEMA;
+use crate::core::view::{FleetView, SCHEMA};
 use crate::io::ask::Asker;
 use crate::io::operator::{Answer, Request};
 
@@ -20,15 +20,29 @@ pub(super) fn ask<T>(
     match Asker::connect(&socket.path())?.ask(request)? {
         Answer::Error { message } => bail!("{message}"),
         Answer::UnknownNode { node, known } => {
-            let known: Vec<_> = known.iter().map(ToString::to_string).collect();
-            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-            bail!("there is no node {node:?}; known nodes: {known}");
+            bail!(unknown("node", &node, known.iter().map(protocol::NodeName::as_str)));
         }
         answer => match pick(answer) {
             Some(answer) => Ok(answer),
             None => bail!("the supervisor answered something else than {what}"),
         },
     }
+}
+
+/// The fleet, for a command that has to know the names in it.
+pub(super) fn fleet(socket: &SocketArgs) -> anyhow::Result<FleetView> {
+    ask(socket, &Request::Status, "its status", |answer| match answer {
+        Answer::Status(status) => Some(status.fleet),
+        _ => None,
+    })
+}
+
+/// That there is nothing of that name, and what there is.
+pub(super) fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+    let plural = if what == "supply" { "supplies".to_owned() } else { format!("{what}s") };
+    format!("there is no {what} {name:?}; known {plural}: {known}")
 }
 
 /// Prints an answer.

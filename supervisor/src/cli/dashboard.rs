@@ -38,8 +38,20 @@ pub(super) struct Args {
     /// The far screen's size, like 80x24; without it, the terminal is asked
     #[arg(long, value_name = "COLUMNSxROWS", requires = "tty", value_parser = size)]
     size: Option<(u16, u16)>,
+    /// Ask the supervisor this often; on a thin line, more rarely costs less
+    #[arg(long, value_name = "TIME", value_parser = pace)]
+    every: Option<Duration>,
     #[command(flatten)]
     socket: SocketArgs,
+}
+
+/// More rarely, and the board would call everything old (it does after 12 s).
+fn pace(text: &str) -> Result<Duration, String> {
+    let span = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text);
+    let range = Duration::from_millis(1)..=Duration::from_secs(10);
+    span.ok()
+        .filter(|span| range.contains(span))
+        .ok_or_else(|| "a time like \"1 s\" or \"500 ms\", from 1 ms to 10 s".to_owned())
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {
@@ -61,14 +73,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rights = args.rights()?;
     if let Some(tty) = &args.tty {
         let place = Place { tty: tty.clone(), baud: args.baud, size: args.size };
-        let feed = Feed::start(args.socket.path(), console::PACE)?;
+        let feed = Feed::start(args.socket.path(), args.every.unwrap_or(console::PACE))?;
         Console::new(place, rights, feed)?.run()?;
         return Ok(ExitCode::SUCCESS);
     }
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         bail!("the dashboard needs a terminal; for a script there is `heliostat status --json`");
     }
-    let feed = Feed::start(args.socket.path(), PACE)?;
+    let feed = Feed::start(args.socket.path(), args.every.unwrap_or(PACE))?;
     let mut screen = Screen::open()?;
     watch(&mut screen, Board::new(rights), &feed, Look::of_terminal(args.ascii, args.no_color))?;
     Ok(ExitCode::SUCCESS)

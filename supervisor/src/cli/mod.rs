@@ -138,6 +138,10 @@ fn help() -> anyhow::Result<ExitCode> {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+    let broken = |cause: &(dyn std::error::Error + 'static)| {
+        let by_json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let plain = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        by_json.or(plain) == Some(io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(broken)
 }

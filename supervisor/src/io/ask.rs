@@ -34,7 +34,11 @@ pub enum AskError {
         cause: io::Error,
     },
     /// The connection broke, or took too long.
-    #[error("the supervisor on {path} did not answer: {cause}", path = path.display())]
+    #[error(
+        "the supervisor on {path} did not answer ({cause})\n\
+         look whether it is well: systemctl status heliostat",
+        path = path.display()
+    )]
     Broken {
         /// The socket.
         path: PathBuf,
@@ -42,8 +46,14 @@ pub enum AskError {
         cause: io::Error,
     },
     /// The answer is none that this program knows.
-    #[error("the supervisor's answer is not understood (another version?): {cause}")]
+    #[error(
+        "what answers on {path} is no supervisor, or one of another version ({cause})\n\
+         name its socket (--socket PATH), or restart it after an update: systemctl restart heliostat",
+        path = path.display()
+    )]
     Strange {
+        /// The socket.
+        path: PathBuf,
         /// Why.
         cause: serde_json::Error,
     },
@@ -115,7 +125,14 @@ impl Asker {
         let mut line = String::new();
         match self.connection.read_line(&mut line) {
             Ok(0) => Ok(None),
-            Ok(_) => serde_json::from_str(&line).map(Some).map_err(|cause| AskError::Strange { cause }),
+            Ok(_) => serde_json::from_str(&line)
+                .map(Some)
+                .map_err(|cause| AskError::Strange { path: self.path.clone(), cause }),
+            // The system's word for a timeout of a socket is "try again".
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {
+                let words = format!("nothing within {} s", PATIENCE.as_secs());
+                Err(AskError::Broken { path: self.path.clone(), cause: io::Error::other(words) })
+            }
             Err(cause) => Err(AskError::Broken { path: self.path.clone(), cause }),
         }
     }

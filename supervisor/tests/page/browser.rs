@@ -13,6 +13,38 @@ use serde_json::{Value, json};
 /// On the slowest machine.
 const DEADLINE: Duration = Duration::from_mins(2);
 
+/// Fontconfig's: no fonts but those of Debian's `fonts-dejavu-core`.
+const FONTS: &str = "<?xml version='1.0'?><!DOCTYPE fontconfig SYSTEM 'fonts.dtd'>\
+    <fontconfig><dir>/usr/share/fonts/truetype/dejavu</dir></fontconfig>";
+
+/// Compares two pictures by the means of their blocks; the browser knows PNG.
+const DIFFERENCE: &str = r"
+    const SIDE = 20, STEP = 10;
+    const means = async text => {
+        const image = new Image();
+        image.src = 'data:image/png;base64,' + text;
+        await image.decode();
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [image.width, image.height];
+        const context = canvas.getContext('2d');
+        context.drawImage(image, 0, 0);
+        const all = [[image.width, image.height]];
+        for (let y = 0; y + SIDE <= image.height; y += SIDE) {
+            for (let x = 0; x + SIDE <= image.width; x += SIDE) {
+                const data = context.getImageData(x, y, SIDE, SIDE).data;
+                let sum = 0;
+                for (let at = 0; at < data.length; at += 4) sum += data[at] + data[at + 1] + data[at + 2];
+                all.push(sum / (3 * SIDE * SIDE));
+            }
+        }
+        return all;
+    };
+    const [one, other] = [await means(arguments[0]), await means(arguments[1])];
+    if (String(one[0]) !== String(other[0])) return 1;
+    const apart = one.filter((mean, at) => at > 0 && Math.abs(mean - other[at]) > STEP);
+    return apart.length / (one.length - 1);
+";
+
 /// Chromium, and the program that drives it (`tests/run page` installs both). Both end with this.
 pub(crate) struct Browser {
     driver: Child,
@@ -24,8 +56,13 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a page.
     pub(crate) fn open(url: &str) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        // Pictures are to be the same whatever other fonts a machine has.
+        let fonts = profile.path().join("fonts.conf");
+        std::fs::write(&fonts, FONTS).unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            .env("FONTCONFIG_FILE", &fonts)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             // The browser, which is the driver's child, is in its group.
@@ -37,7 +74,6 @@ impl Browser {
         // It goes on talking: somebody must listen.
         std::thread::spawn(move || lines.for_each(drop));
         let port = said.trim_end_matches('.').rsplit(' ').next().unwrap().parse().unwrap();
-        let profile = tempfile::tempdir().unwrap();
         let mut browser = Self { driver, port, session: String::new(), profile };
         let folder = format!("--user-data-dir={}", browser.profile.path().display());
         let arguments = [
@@ -90,6 +126,16 @@ impl Browser {
     pub(crate) fn picture(&mut self) -> Vec<u8> {
         let answer = self.ask_here("GET", "/screenshot", &Value::Null);
         BASE64.decode(answer.as_str().unwrap().as_bytes()).unwrap()
+    }
+
+    /// How much of two pictures (PNG) differs: the share of their blocks whose mean brightness does. A clock that went on and a
+    /// font that is drawn a little otherwise are small; a row that came or went moves everything below it. Shows an empty page
+    /// afterwards.
+    pub(crate) fn difference(&mut self, one: &[u8], other: &[u8]) -> f64 {
+        self.ask_here("POST", "/url", &json!({"url": "about:blank"}));
+        let pictures = [one, other].map(|picture| BASE64.encode(picture));
+        let body = json!({"script": DIFFERENCE, "args": pictures});
+        self.ask_here("POST", "/execute/sync", &body).as_f64().unwrap()
     }
 
     fn ask_here(&mut self, method: &str, path: &str, body: &Value) -> Value {

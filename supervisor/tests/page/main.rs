@@ -75,6 +75,9 @@ fn past_day(data: &Path) {
     }
 }
 
+/// The share of a picture's blocks that may look otherwise: a clock's, an age's.
+const DIFFERENCE_MAX: f64 = 0.01;
+
 #[test]
 #[ignore = "needs chromium and chromium-driver: tests/run page"]
 fn the_page_is_live_in_a_real_browser_and_asks_nobody_else() {
@@ -102,6 +105,7 @@ fn the_page_is_live_in_a_real_browser_and_asks_nobody_else() {
     ] {
         assert!(text.contains(words), "{words:?} is missing:\n{text}");
     }
+    let of_four = browser.picture();
     // A node that comes is there without anybody pressing anything.
     let _fifth = node(&served, 5, Stage::Normal);
     browser.wait_for_text("pi5");
@@ -120,10 +124,20 @@ fn the_page_is_live_in_a_real_browser_and_asks_nobody_else() {
     if std::env::var_os("UPDATE_PICTURES").is_some() {
         std::fs::write(&kept, &picture).unwrap();
     }
-    assert!(kept.exists(), "{}: UPDATE_PICTURES=1 makes it", kept.display());
+    let again = format!("{}: UPDATE_PICTURES=1 makes it", kept.display());
+    let kept = std::fs::read(&kept).unwrap_or_else(|error| panic!("{again}: {error}"));
     // The supervisor ends: the page says that it is not live, and keeps what it had.
     served.stop();
     browser.run("last-=60000;age();return ''");
     browser.wait_for_text("Not live any more");
     assert!(browser.text().contains("pi4"));
+    // The picture in the documents is what the page looks like; one row less is another picture.
+    let (stale, wrong) = (browser.difference(&kept, &picture), browser.difference(&of_four, &picture));
+    println!(
+        "page: {:.1} % of the document's picture differ, {:.1} % where a node is missing",
+        100.0 * stale,
+        100.0 * wrong
+    );
+    assert!(wrong > DIFFERENCE_MAX, "what is compared does not tell pictures apart: {wrong}");
+    assert!(stale <= DIFFERENCE_MAX, "{again}: it shows something else ({stale})");
 }

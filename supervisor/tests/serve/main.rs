@@ -6,9 +6,11 @@
 mod agent;
 mod console;
 mod intruders;
+mod misuse;
 mod operator;
 mod person;
 mod restart;
 mod served;
 mod terminal;
 mod web;
+mod week;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::served::{DEADLINE, Served};
 
@@ -21,14 +22,14 @@ fn contains(all: &[u8], some: &[u8]) -> Option<usize> {
 }
 
 /// The person's end of a terminal, and the program in it.
-struct Window {
+pub(crate) struct Window {
     end: File,
     child: Child,
 }
 
 impl Window {
     /// The program in a terminal of its own. `controlling`: it hears SIGHUP when the window is closed, as under a shell.
-    fn open(words: &[&str], controlling: bool) -> Self {
+    pub(crate) fn open(words: &[&str], controlling: bool) -> Self {
         Self::open_with(Path::new(env!("CARGO_BIN_EXE_heliostat")), words, controlling)
     }
 
@@ -38,11 +39,13 @@ impl Window {
         grantpt(&end).unwrap();
         unlockpt(&end).unwrap();
         let name = ptsname(&end, Vec::new()).unwrap().into_string().unwrap();
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&end, size).unwrap();
         let near = || Stdio::from(OpenOptions::new().read(true).write(true).open(&name).unwrap());
         // It leads no group, so `setsid` need not fork: the child that is waited for is the program itself.
         let mut command = Command::new("setsid");
         command.args(controlling.then_some("--ctty")).arg(program).args(words);
-        command.env("TERM", "xterm-256color").env("COLUMNS", "80").env("LINES", "24");
+        command.env("TERM", "xterm-256color");
         let child = command.stdin(near()).stdout(near()).stderr(near()).spawn().unwrap();
         Self { end: end.into(), child }
     }
@@ -54,6 +57,10 @@ impl Window {
 
     /// Reads what is drawn until it is enough; `true` to the reader once nothing more can come.
     fn read_until(&mut self, enough: impl Fn(&[u8], bool) -> bool) -> Vec<u8> {
+        self.read_within(DEADLINE, enough)
+    }
+
+    fn read_within(&mut self, most: Duration, enough: impl Fn(&[u8], bool) -> bool) -> Vec<u8> {
         let mut drawn = Vec::new();
         let begun = Instant::now();
         loop {
@@ -68,8 +75,18 @@ impl Window {
             if enough(&drawn, ended) {
                 return drawn;
             }
-            assert!(!ended && begun.elapsed() < DEADLINE, "{}", String::from_utf8_lossy(&drawn));
+            assert!(!ended && begun.elapsed() < most, "{}", String::from_utf8_lossy(&drawn));
         }
+    }
+
+    /// Reads what is drawn for as long as something else lasts.
+    pub(crate) fn read_while(&mut self, lasts: impl Fn() -> bool) -> Vec<u8> {
+        self.read_within(10 * DEADLINE, |_, _| !lasts())
+    }
+
+    /// The program's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Closes the window; the program must end.

@@ -85,6 +85,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Answer::History(past) => Some(past),
         _ => None,
     })?;
+    args.must_be_known(&past)?;
     if args.json {
         answer::print(true, &past, |_| String::new())?;
         return Ok(ExitCode::SUCCESS);
@@ -107,6 +108,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
+    /// What has no past is a name that was mistyped, or has none yet: told apart.
+    fn must_be_known(&self, past: &Past) -> anyhow::Result<()> {
+        let told = |wanted: &str, of: fn(&Subject) -> Option<&str>| {
+            past.series.iter().any(|course| of(&course.series.subject) == Some(wanted))
+        };
+        let node = self.node.iter().find(|name| !told(name, node_name));
+        let supply = self.supply.iter().find(|name| !told(name, supply_name));
+        if node.is_none() && supply.is_none() {
+            return Ok(());
+        }
+        let fleet = answer::fleet(&self.socket)?;
+        if let Some(name) = node.filter(|name| fleet.node(name).is_none()) {
+            let known = fleet.nodes.iter().map(|node| node.name.as_str());
+            bail!(answer::unknown("node", name, known));
+        }
+        let known = || fleet.supplies.iter().map(|supply| supply.name.as_str());
+        if let Some(name) = supply.filter(|name| known().all(|known| known != **name)) {
+            bail!(answer::unknown("supply", name, known()));
+        }
+        Ok(())
+    }
+
     /// The beginnings of the series that are wanted.
     fn of(&self) -> Vec<String> {
         let nodes = self.node.iter().map(|name| format!("node/{name}/"));
@@ -116,6 +139,20 @@ impl Args {
             of.push("supply/".to_owned());
         }
         of
+    }
+}
+
+fn node_name(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Node(name) => Some(name.as_str()),
+        Subject::Supply(_) => None,
+    }
+}
+
+fn supply_name(subject: &Subject) -> Option<&str> {
+    match subject {
+        Subject::Supply(name) => Some(name.as_str()),
+        Subject::Node(_) => None,
     }
 }
 
