@@ -5,8 +5,11 @@ use std::process::Command;
 use serde_json::Value;
 use tests::program::path;
 
-/// The most stage changes that a node may make in a day: more is flapping.
-const STAGE_CHANGES_PER_DAY_MAX: f64 = 8.0;
+/// The most stage changes that a node may make in a day: down the ladder and up again is eight, and where the sky was not as
+/// foretold, half of them once more. More is flapping.
+const STAGE_CHANGES_PER_DAY_MAX: f64 = 12.0;
+/// The same on the mean of the seeds: once down and up.
+const STAGE_CHANGES_PER_DAY_MEAN: f64 = 8.0;
 
 fn demo(words: &[&str]) -> Vec<u8> {
     let output = Command::new(path("heliostat")).arg("demo").args(words).output().expect("it runs");
@@ -21,7 +24,9 @@ fn summary(days: &str, seed: &str) -> Value {
 
 #[test]
 fn no_seed_browns_out_flaps_or_breaks_a_promise() {
-    for seed in 1..=6 {
+    let seeds = 1..=6;
+    let mut all = 0.0;
+    for seed in seeds.clone() {
         let summary = summary("2", &seed.to_string());
         println!(
             "seed {seed}: {} brown-outs, {} stage changes, at most {} a node a day, SoC at least {}, served {}",
@@ -38,7 +43,10 @@ fn no_seed_browns_out_flaps_or_breaks_a_promise() {
             changes <= STAGE_CHANGES_PER_DAY_MAX,
             "seed {seed}: {changes} stage changes a day of one node"
         );
+        all += changes / seeds.clone().count() as f64;
     }
+    println!("the node that changed most changed {all:.1} times a day on the mean of the seeds");
+    assert!(all <= STAGE_CHANGES_PER_DAY_MEAN, "{all} stage changes a day");
 }
 
 #[test]

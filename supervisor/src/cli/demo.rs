@@ -11,8 +11,8 @@ use protocol::Uptime;
 use crate::io::journal::Entry;
 use crate::io::operator::Status;
 use crate::io::{Clock, Timestamp};
-use crate::tui::board::{Board, Heard, Rights, Wants};
-use crate::tui::scene::DAY_S;
+use crate::tui::board::{Board, CurvePoint, Heard, Rights, Wants};
+use crate::tui::scene::{DAY_S, StripSample};
 use crate::tui::{Key, Look, Screen, Turn, picture, svg};
 use crate::twin::{Plan, Twin};
 
@@ -76,7 +76,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "--speed {}: from 1 (as fast as life) to 10000000 are possible",
         args.speed
     );
-    let mut twin = Twin::new(Plan::demo()?, args.seed)?;
+    let plan = Plan::demo()?;
+    if io::stdout().is_terminal() {
+        let days = plan.past_days;
+        eprintln!(
+            "First the {days} days before, unseen: in them the supervisor learns its panel and its loads."
+        );
+    }
+    let mut twin = Twin::new(plan, args.seed)?;
     let end = Uptime::START + Duration::from_secs((args.days * f64::from(DAY_S)) as u64);
     if let Some(file) = &args.picture {
         twin.advance_to(end)?;
@@ -180,13 +187,15 @@ struct Seat {
     board: Board,
     /// Records up to here were shown.
     told: Uptime,
+    /// Whether the hours before were shown.
+    remembers: bool,
     /// When the plan was asked for, in the site's time.
     planned: Option<Uptime>,
 }
 
 impl Seat {
     fn new() -> Self {
-        Self { board: Board::new(Rights::ReadOnly), told: Uptime::START, planned: None }
+        Self { board: Board::new(Rights::ReadOnly), told: Uptime::START, remembers: false, planned: None }
     }
 
     /// Tells the board how it is.
@@ -216,9 +225,24 @@ impl Seat {
             listen: format!("demo, {pace},"),
             fleet,
         };
+        if !std::mem::replace(&mut self.remembers, true) {
+            for supply in &status.fleet.supplies {
+                self.board.hear(Heard::Curve(supply.name.clone(), course(twin, wall)), now);
+            }
+        }
         self.board.hear(Heard::Events(events), now);
         self.board.hear(Heard::Status(Box::new(status), wall), now);
     }
+}
+
+/// The charge so far, as the supervisor's history has it.
+fn course(twin: &Twin, wall: Timestamp) -> Vec<CurvePoint> {
+    let now = twin.time().seconds;
+    let point = |sample: &StripSample| {
+        let ago = Duration::from_secs(now.saturating_sub(sample.time.seconds).into());
+        CurvePoint { millis: wall.earlier(ago).as_millis(), soc: sample.soc }
+    };
+    twin.chronicle().strip.iter().map(point).collect()
 }
 
 /// How fast time passes, and how to change that.
@@ -265,6 +289,24 @@ fn write_picture(twin: &Twin, days: f64, file: &Path) -> anyhow::Result<ExitCode
 pub(crate) fn svg_of(twin: &Twin, days: f64) -> io::Result<String> {
     let scene = twin.scene(pace(SPEED), KEYS, days);
     Ok(svg::svg(&picture(&scene, Look::default(), PICTURE.0, PICTURE.1)?))
+}
+
+/// What the dashboard behind the demo shows: the overview, or the page of a node.
+#[cfg(test)]
+pub(crate) fn board_of(twin: &Twin, size: (u16, u16), node: &[&str]) -> String {
+    let mut seat = Seat::new();
+    seat.look(twin, "", Uptime::START);
+    let mut press = |key| drop(seat.board.press(key, Uptime::START));
+    for name in node {
+        let place =
+            twin.fleet().and_then(|fleet| fleet.nodes.iter().position(|known| known.name.as_str() == *name));
+        (0..place.unwrap_or_default()).for_each(|_| press(Key::Down));
+        press(Key::Enter);
+    }
+    let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, size.0, size.1));
+    seat.board.draw(&mut buffer, Look { ascii: true, colour: false }, Uptime::START);
+    let rows = buffer.content.chunks(usize::from(size.0));
+    rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>() + "\n").collect()
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ const DEMAND_STEP_S: u32 = 60;
 
 /// Where nobody looks, the supervisor looks at what it heard this often.
 const LOOK_PAUSE: Duration = Duration::from_mins(1);
+/// A day of the site.
+const DAY: Duration = Duration::from_hours(24);
 /// Where nobody looks, heartbeats come so many times as rarely: from nodes that measure, and from the others.
 const STRETCHED: (u32, u32) = (3, 12);
 
@@ -177,6 +179,10 @@ impl Twin {
     ///
     /// If the plan's battery or a sensor cannot be.
     pub fn new(plan: Plan, seed: u64) -> Result<Self, TwinError> {
+        let learned = match plan.past() {
+            Some(past) => Self::played(past, seed, plan.past_days)?.kept.budgets,
+            None => Vec::new(),
+        };
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let boards = plan.nodes.iter().map(|node| NodeLoad::new(node.board, node.converter));
         let field = Field::new(&plan.field, boards, random.random());
@@ -206,7 +212,7 @@ impl Twin {
             supply_was_under: false,
             leader: None,
             briefing,
-            kept: Kept::default(),
+            kept: Kept { budgets: learned, ..Kept::default() },
             leader_lives: 0,
             connections: BTreeMap::new(),
             connections_made: 0,
@@ -217,6 +223,13 @@ impl Twin {
             twin.plan_faults(index);
         }
         twin.queue.plan(Uptime::START, Happening::Physics);
+        Ok(twin)
+    }
+
+    /// A site after so many days.
+    fn played(plan: Plan, seed: u64, days: u32) -> Result<Self, TwinError> {
+        let mut twin = Self::new(plan, seed)?;
+        twin.advance_to(Uptime::START + DAY * days)?;
         Ok(twin)
     }
 

@@ -35,15 +35,20 @@ const BOARD: &str = "Raspberry Pi 3 Model B";
 const CAPACITY: Charge = Charge::from_amp_hours(70.0);
 /// The demo's panel.
 const PANEL: Panel =
-    Panel { label: Power::from_watts(160.0), tilt_degrees: 35.0, azimuth_degrees: 0.0, soiling: 0.03 };
+    Panel { label: Power::from_watts(190.0), tilt_degrees: 35.0, azimuth_degrees: 0.0, soiling: 0.03 };
 /// Its 16-port switch, at 12 V.
 const NETWORK: Power = Power::from_watts(7.0);
-/// Where the demo is: degrees north, and the day of the year of its first day.
-const PLACE: (f64, u32) = (44.0, 96);
+/// Where the demo is: degrees north and east, and the day of the year of its first day.
+const PLACE: (f64, f64, u32) = (44.0, 9.0, 96);
+/// For so many days before the story the demo's supervisor has known its site: enough to know the panel and the loads, few
+/// enough to be played in a moment.
+const PAST_DAYS: u32 = 7;
 /// When it begins.
 const STARTS: Duration = Duration::from_hours(15);
 /// Between two steps of its physics.
 const STEP: Duration = Duration::from_secs(2);
+/// In the days that nobody looks at.
+const PAST_STEP: Duration = Duration::from_secs(10);
 /// The sky of its first days; what comes after is left to chance.
 const FIRST_DAYS: [DayKind; 2] = [DayKind::Fair, DayKind::Mixed];
 
@@ -60,6 +65,9 @@ pub struct Plan {
     pub worth: Worth,
     /// Whether somebody looks: the strip of the day and the decisions in words are kept.
     pub told: bool,
+    /// For how many days before the first the supervisor has known the site: they are played too, and nobody looks. What it
+    /// learned in them it knows at the first moment, as after a restart. Nothing where it begins with the site.
+    pub past_days: u32,
 }
 
 /// The physical site.
@@ -127,17 +135,34 @@ impl Plan {
             }
         }
         let worth = Worth { critical: 10.0, standard: 3.0, deferrable: 1.0 };
-        Ok(Self { nodes, field: demo_field(), mishaps: Mishaps::Often, worth, told: true })
+        Ok(Self {
+            nodes,
+            field: demo_field(),
+            mishaps: Mishaps::Often,
+            worth,
+            told: true,
+            past_days: PAST_DAYS,
+        })
+    }
+
+    /// The same site, so many days before, where nobody looks and nothing goes wrong; its sky is left to chance.
+    pub(super) fn past(&self) -> Option<Self> {
+        let start = self.field.settings.start;
+        let day = start.day.checked_sub(self.past_days).filter(|day| *day > 0 && self.past_days > 0)?;
+        let mut past = Self { mishaps: Mishaps::Never, told: false, past_days: 0, ..self.clone() };
+        past.field.settings.start.day = day;
+        (past.field.first_days, past.field.step) = (Vec::new(), PAST_STEP);
+        Some(past)
     }
 }
 
 fn demo_field() -> FieldPlan {
-    let (latitude_degrees, day) = PLACE;
+    let (latitude_degrees, longitude_degrees, day) = PLACE;
     let settings = Settings {
         chemistry: Chemistry::Agm,
         label: CAPACITY,
         condition: Condition::NEW,
-        soc: Soc::from_percent(72.0),
+        soc: Soc::from_percent(68.0),
         panel: PANEL,
         charger: charger::Settings::usual(Chemistry::Agm, CAPACITY),
         latitude_degrees,
@@ -148,7 +173,12 @@ fn demo_field() -> FieldPlan {
         network: NETWORK,
         seed: 0,
     };
-    FieldPlan { settings, first_days: FIRST_DAYS.to_vec(), step: STEP, longitude_degrees: None }
+    FieldPlan {
+        settings,
+        first_days: FIRST_DAYS.to_vec(),
+        step: STEP,
+        longitude_degrees: Some(longitude_degrees),
+    }
 }
 
 /// `node-1` to `node-10`; the first two are the masters.

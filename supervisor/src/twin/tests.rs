@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use protocol::{Soc, Stage};
+use protocol::{Power, Soc, Stage};
 
 use super::*;
 use crate::cli::demo::svg_of;
@@ -37,7 +37,8 @@ fn first_day() -> &'static (String, Twin) {
 #[test]
 fn the_same_seed_is_the_same_story_and_another_is_another() {
     let summary = |seed| {
-        let mut twin = site(Plan::demo().unwrap(), seed);
+        // One day of the past is enough to see that it is the seed's, too.
+        let mut twin = site(Plan { past_days: 1, ..Plan::demo().unwrap() }, seed);
         advance(&mut twin, 0.06);
         serde_json::to_string(&twin.summary()).unwrap()
     };
@@ -56,26 +57,52 @@ fn the_first_night_goes_down_the_ladder_and_the_morning_up_again_and_no_promise_
     assert!(went_to(Stage::Throttle) >= nodes && went_to(Stage::Shed) >= nodes, "every node saves");
     assert!(went_to(Stage::Drain) > 2 && went_to(Stage::Halt) >= 1, "some save more");
     assert!(summary.wakes >= 1, "who was parked is woken");
-    let up =
-        twin.nodes.iter().filter(|node| matches!(node.mode(), NodeMode::Up(Stage::Normal | Stage::Throttle)));
-    assert_eq!(up.count(), nodes, "by the next afternoon everybody works again");
+    let up = |most: Stage| {
+        let up = |node: &&Node| matches!(node.mode(), NodeMode::Up(stage) if stage <= most);
+        twin.nodes.iter().filter(up).count()
+    };
+    assert_eq!(up(Stage::Shed), nodes, "by the next afternoon everybody is back");
+    assert!(up(Stage::Throttle) >= nodes / 2, "and more than half do all of their work");
 }
 
 #[test]
 fn nobody_flaps() {
     let (_, twin) = first_day();
-    // Down the ladder and up again is eight changes; more means back and forth.
-    assert!(twin.summary().stage_changes_per_day_max <= 9.0, "{}", twin.summary());
+    // Down the ladder and up again is eight changes. Half of them once more is a node that was woken at noon and is saved
+    // for the next night; more means back and forth.
+    assert!(twin.summary().stage_changes_per_day_max <= 12.0, "{}", twin.summary());
 }
 
 #[test]
 fn nodes_save_in_their_turn_and_never_two_at_once() {
-    let (_, twin) = first_day();
+    // By thresholds alone: a plan chooses by what work is worth.
+    let mut twin = site(unplanned(), 1);
+    advance(&mut twin, 0.65);
     for stage in [Stage::Throttle, Stage::Shed] {
         let down = twin.chronicle().changes.iter().filter(|c| c.to == stage && c.from < stage);
         let order: Vec<(u32, usize)> = down.map(|change| (change.time.seconds, change.node)).collect();
+        assert!(order.len() >= 5, "{stage}: {order:?}");
         assert!(order.is_sorted_by(|a, b| a.0 < b.0 && a.1 > b.1), "{stage}: {order:?}");
     }
+}
+
+/// What README and the guide promise of the demo: somebody who opens its dashboard at night reads of what the plan rests on,
+/// what comes next, and why node 7 was shed.
+#[test]
+fn at_night_the_demos_dashboard_tells_what_comes_next_and_why_node_7_was_shed() {
+    let mut twin = site(Plan::demo().unwrap(), 1);
+    advance(&mut twin, 0.3);
+    assert_eq!(twin.daylight(), "night");
+    let shot = crate::cli::demo::board_of(&twin, (100, 30), &[]);
+    for words in ["sunrise in", "next in", "chance to stay above", "node-7     S shed"] {
+        // Where a better plan no longer sheds it: the panel and the charge in `plan.rs` make the story.
+        assert!(shot.contains(words), "{words:?} is missing:\n{shot}");
+    }
+    let node = crate::cli::demo::board_of(&twin, (100, 30), &["node-7"]);
+    for words in ["node-7", "shed", "chance", "wanted", "until the sun is back"] {
+        assert!(node.contains(words), "{words:?} is missing:\n{node}");
+    }
+    println!("{shot}\n{node}");
 }
 
 #[test]
@@ -97,12 +124,21 @@ fn every_watt_hour_is_accounted_for() {
 
 #[test]
 fn a_flat_site_parks_itself_and_comes_back_with_the_sun_with_nobody_there() {
-    comes_back(Plan::demo().unwrap());
+    comes_back(unplanned());
+}
+
+/// The demo's site with a smaller panel, under a leader that does not know where it is: thresholds rule.
+fn unplanned() -> Plan {
+    let mut plan = Plan { past_days: 0, ..Plan::demo().unwrap() };
+    plan.field.longitude_degrees = None;
+    plan.field.settings.panel.label = Power::from_watts(160.0);
+    plan.field.settings.soc = Soc::from_percent(72.0);
+    plan
 }
 
 #[test]
 fn however_coarse_its_steps_a_flat_site_comes_back() {
-    let mut plan = Plan::demo().unwrap();
+    let mut plan = unplanned();
     plan.field.step = Duration::from_secs(10);
     comes_back(plan);
 }
@@ -135,5 +171,9 @@ fn the_picture_in_the_documentation_is_what_the_demo_shows() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/img/demo.svg");
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     let again = format!("cargo run --release -- demo --days {PICTURE_DAYS} --picture docs/img/demo.svg");
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
+        std::fs::write(&file, &first_day().0).unwrap();
+        return;
+    }
     assert!(kept == first_day().0, "the picture is out of date: `{again}`");
 }

@@ -41,7 +41,7 @@ impl Site {
             longitude_degrees: Some(self.place.longitude_degrees),
         };
         let (mishaps, worth) = (Mishaps::Rates(self.faults), self.worth);
-        Ok(Plan { nodes, field, mishaps, worth, told: false })
+        Ok(Plan { nodes, field, mishaps, worth, told: false, past_days: 0 })
     }
 
     fn config_text(&self, node: &SiteNode) -> String {
