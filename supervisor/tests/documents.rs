@@ -34,6 +34,7 @@ fn typed(line: &str) -> Option<Vec<String>> {
             "sudo" | "ForceCommand" | "$" => {}
             "-u" => drop(words.next()),
             "cargo" => {
+                words.next().filter(|word| word == "run")?;
                 words.find(|word| word == "--")?;
                 return Some(std::iter::once("heliostat".to_owned()).chain(words).collect());
             }
@@ -124,6 +125,7 @@ fn every_command_that_a_document_prints_is_one_that_the_program_takes() {
             if let Err(error) = program.try_get_matches_from(&words) {
                 use clap::error::ErrorKind::{
                     DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument,
+                    ValueValidation,
                 };
                 // In a sentence a command may stand for itself.
                 let named = !whole
@@ -131,7 +133,10 @@ fn every_command_that_a_document_prints_is_one_that_the_program_takes() {
                         error.kind(),
                         MissingRequiredArgument | DisplayHelpOnMissingArgumentOrSubcommand
                     );
-                assert!(named || error.kind() == DisplayHelp, "{}: {line}\n{error}", file.display());
+                // Nobody can print a token that is good.
+                let token = error.kind() == ValueValidation
+                    && words.iter().any(|word| matches!(&**word, "TOKEN" | "hel1..."));
+                assert!(named || token || error.kind() == DisplayHelp, "{}: {line}\n{error}", file.display());
             }
             tried.insert(words);
         }
