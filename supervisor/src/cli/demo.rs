@@ -306,7 +306,7 @@ pub(crate) fn board_of(twin: &Twin, size: (u16, u16), node: &[&str]) -> String {
     let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, size.0, size.1));
     seat.board.draw(&mut buffer, Look { ascii: true, colour: false }, Uptime::START);
     let rows = buffer.content.chunks(usize::from(size.0));
-    rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>() + "\n").collect()
+    rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>() + "\n").collect()
 }
 
 #[cfg(test)]

@@ -276,6 +276,6 @@ fn a_standby_names_who_leads_and_says_when_it_heard_that_too_long_ago() {
 #[test]
 fn where_one_supervisor_is_alone_nothing_is_said_of_it() {
     let mut site = Site::of_four();
-    site.pass(Duration::from_secs(60));
+    site.pass(Duration::from_mins(1));
     assert_eq!((said_who_leads(&site), site.core.view(site.now).leader), (Vec::new(), None));
 }

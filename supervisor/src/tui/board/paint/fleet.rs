@@ -135,9 +135,10 @@ pub(super) fn reason(node: &NodeView) -> String {
 
 /// As [`reason`], in some twenty columns: of an order, the two numbers that decided it.
 fn brief(node: &NodeView) -> String {
-    let ordered = match (&node.person, node.liveness, &node.reason, node.fault) {
-        (None, Liveness::Alive, Some(Reason::Ordered { why, .. }), None) => why,
-        _ => return reason(node),
+    let (None, Liveness::Alive, Some(Reason::Ordered { why: ordered, .. }), None) =
+        (&node.person, node.liveness, &node.reason, node.fault)
+    else {
+        return reason(node);
     };
     let percent = |permille: &u16| format!("{:.0} %", f64::from(*permille) / 10.0);
     match ordered {
