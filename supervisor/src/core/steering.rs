@@ -162,7 +162,8 @@ impl Supervisor {
             let down = orchestrator.as_ref().is_some_and(|orchestrator| orchestrator.is_down(&node.name));
             let sure = Testimony { balancer: seen == Some(HostSeen::Silent), orchestrator: down };
             let doubt = down || matches!(seen, Some(HostSeen::Silent | HostSeen::Doubtful));
-            Said { doubt, sure }
+            let waits = balancer.as_ref().is_some_and(|balancer| balancer.awaits(&node.name));
+            Said { waits, doubt, sure }
         };
         let (ask, verdicts) = witnesses.judge(now, fleet, said);
         for link in ask {

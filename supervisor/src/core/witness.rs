@@ -2,7 +2,8 @@
 //!
 //! An agent with nothing to say is silent for a whole heartbeat, so its silence is slow to mean anything. So when another
 //! witness doubts the host (HAProxy's check found nobody, or Swarm calls it down), its agent is **asked**: a living one
-//! answers within [`ANSWER`]. A node is lost when its agent does not answer **and** another witness finds nobody there. An
+//! answers within [`ANSWER`]. A check of HAProxy's that is just under way is reason enough to ask, or half the time that a lost host
+//! costs would be spent waiting for that check. A node is lost when its agent does not answer **and** another witness finds nobody there. An
 //! agent that is silent while its host answers is an agent that was stopped; a host that HAProxy does not reach while its
 //! agent answers is a network or a service in trouble. Neither is moved. The first word of the agent ends it.
 
@@ -19,13 +20,15 @@ use super::liveness::Liveness;
 
 /// A living agent answers a question within this, also on a busy board.
 const ANSWER: Duration = Duration::from_millis(500);
-/// An agent is not asked more often than this.
+/// An agent is not asked more often than this while the doubt is the same.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// ... and one that answered may be asked so soon for a new one.
+const ASK_ANEW: Duration = Duration::from_millis(100);
 /// A node that was found is not lost again sooner: what others saw of it may be older than its word.
 const FOUND_HOLD: Duration = Duration::from_secs(3);
 /// One that was found within this long gets so many times as long to answer: links that were cut catch up late, and work that
 /// was just given back keeps a board busy.
-const RETURNED: (Duration, u32) = (Duration::from_mins(1), 4);
+const RETURNED: (Duration, u32) = (Duration::from_secs(30), 4);
 /// A link that broke is made again within this by an agent that lives.
 const CALLS_AGAIN: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,8 @@ impl fmt::Display for Testimony {
 /// What other witnesses say of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Said {
+    /// Somebody waits for an answer from there right now. Often it comes.
+    pub(crate) waits: bool,
     /// Somebody found nobody there, be it once.
     pub(crate) doubt: bool,
     /// Who is sure.
@@ -62,6 +67,8 @@ pub(crate) struct Said {
 #[derive(Debug, Clone, Copy, Default)]
 struct Case {
     asked: Option<Uptime>,
+    /// There was a reason to ask when it was last looked at.
+    doubted: bool,
     lost: Option<Uptime>,
     found: Option<Uptime>,
 }
@@ -108,13 +115,18 @@ impl Witnesses {
         for node in fleet.nodes() {
             let said = said(node);
             let case = self.0.entry(node.name.clone()).or_default();
+            let doubts = said.doubt || said.waits;
             if let Some(asked) = case.asked
-                && now.since(asked) >= ASK_AGAIN
-                && (node.presence.heard_at() > asked || !said.doubt)
+                && now.since(asked) >= ASK_ANEW
             {
-                case.asked = None;
+                let answered = node.presence.heard_at() > asked;
+                let long = now.since(asked) >= ASK_AGAIN;
+                if (answered && (long || !case.doubted)) || (long && !doubts) {
+                    case.asked = None;
+                }
             }
-            if said.doubt
+            case.doubted = doubts;
+            if doubts
                 && case.asked.is_none()
                 && let Some(link) = node.link
             {

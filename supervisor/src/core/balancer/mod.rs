@@ -35,10 +35,17 @@ use weights::Weights;
 
 /// Between two looks while nothing is under way: as long as it takes at most to learn of a restart or a dead host.
 const LOOK_SLOW: Duration = Duration::from_millis(250);
-/// ... and while something is: a drain, a check that fails, a server that is to become ready.
+/// ... and while something is: a drain, a server that is to become ready.
 const LOOK_FAST: Duration = Duration::from_millis(100);
+/// ... and while a host is in doubt: visitors wait for its answers.
+const LOOK_DOUBT: Duration = Duration::from_millis(50);
 /// While HAProxy does not answer.
 const LOOK_SILENT: Duration = Duration::from_secs(1);
+/// While its socket is not there, as long as that may be a restart: until it is told its servers, visitors find none. To
+/// find nobody costs next to nothing.
+const LOOK_GONE: Duration = Duration::from_millis(25);
+/// A restart takes no longer than this.
+const RESTART_MAX: Duration = Duration::from_secs(10);
 /// `io` ends every action sooner than this; should it not, the balancer goes on.
 const ACTION_MAX: Duration = Duration::from_secs(15);
 /// What HAProxy refused is not said again for so long, unless it was restarted.
@@ -135,6 +142,8 @@ pub(crate) struct Balancer {
     asked: Option<Uptime>,
     /// Why it does not answer.
     silent: Option<Trouble>,
+    /// Since when it does not.
+    silent_since: Option<Uptime>,
     weights: Weights,
     /// How each server is wanted, as was recorded.
     told: BTreeMap<ServerKey, (NodeName, Admission, Why)>,
@@ -145,6 +154,12 @@ pub(crate) struct Balancer {
     drained: BTreeMap<NodeName, Uptime>,
     /// Servers whose checks passed since one of them was last answered otherwise: a silence of theirs is news.
     proven: BTreeSet<ServerKey>,
+    /// Servers whose last word of a check was a silence, whatever their visitors have met since.
+    unanswered: BTreeSet<ServerKey>,
+    /// Servers that took work when HAProxy was last seen: where another process does not know them, they take it at once.
+    served: BTreeSet<ServerKey>,
+    /// A host is in doubt.
+    doubtful: bool,
     /// Leaving nodes whose servers have nothing to end.
     quiet: BTreeSet<NodeName>,
     /// Since when a leaving node is spared, because nobody else in a backend serves.
@@ -177,12 +192,16 @@ impl Balancer {
             looked: None,
             asked: None,
             silent: None,
+            silent_since: None,
             weights: Weights::default(),
             told: BTreeMap::new(),
             missing: BTreeSet::new(),
             absent: BTreeMap::new(),
             drained: BTreeMap::new(),
             proven: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+            served: BTreeSet::new(),
+            doubtful: false,
             quiet: BTreeSet::new(),
             spared: BTreeMap::new(),
             refused: Vec::new(),
@@ -196,14 +215,19 @@ impl Balancer {
         if let Some(asked) = self.asked {
             return Some(asked + ACTION_MAX);
         }
-        Some(self.looked? + self.pause())
+        let looked = self.looked?;
+        Some(looked + self.pause(looked))
     }
 
-    fn pause(&self) -> Duration {
-        match (&self.silent, self.busy) {
-            (Some(_), _) => LOOK_SILENT,
-            (None, true) => LOOK_FAST,
-            (None, false) => LOOK_SLOW,
+    /// How long a look at this moment is good for.
+    fn pause(&self, looked: Uptime) -> Duration {
+        let restarts = self.silent_since.is_some_and(|since| looked.since(since) < RESTART_MAX);
+        match &self.silent {
+            Some(Trouble::Unreachable(_)) if restarts => LOOK_GONE,
+            Some(_) => LOOK_SILENT,
+            None if self.doubtful => LOOK_DOUBT,
+            None if self.busy => LOOK_FAST,
+            None => LOOK_SLOW,
         }
     }
 
@@ -223,6 +247,7 @@ impl Balancer {
             Event::Silent(why) => {
                 self.looked = Some(now);
                 self.seen = None;
+                self.silent_since.get_or_insert(now);
                 self.load.forget();
                 if self.silent.as_ref() != Some(&why) {
                     notes.push((None, Note::Silent { why: why.clone() }));
@@ -237,12 +262,14 @@ impl Balancer {
         let other = |before: &Process| {
             before.pid != process.pid || process.uptime + Duration::from_secs(1) < before.uptime
         };
+        let restarted = self.process.as_ref().is_some_and(other);
         match &self.process {
-            Some(before) if other(before) => {
+            Some(before) if restarted => {
                 notes.push((None, Note::Restarted { before: before.pid, pid: process.pid }));
                 self.refused.clear();
                 self.drained.clear();
                 self.proven.clear();
+                self.unanswered.clear();
                 self.load.forget();
             }
             before => {
@@ -252,7 +279,7 @@ impl Balancer {
                 }
             }
         }
-        self.silent = None;
+        (self.silent, self.silent_since) = (None, None);
         self.process = Some(process);
         for backend in &seen.missing {
             if self.missing.insert(backend.clone()) {
@@ -261,15 +288,15 @@ impl Balancer {
         }
         self.missing.retain(|backend| seen.missing.contains(backend));
         self.refused.retain(|(_, at)| now.since(*at) < REFUSED_AGAIN);
-        self.follow_checks(&seen);
+        self.follow_checks(&seen, restarted);
         self.load.follow(now, &seen);
         self.seen = Some(seen);
         self.told_since = false;
         self.looked = Some(now);
     }
 
-    /// Which servers have been well since they were last seen otherwise.
-    fn follow_checks(&mut self, seen: &Seen) {
+    /// Which servers have been well since they were last seen otherwise, which are unanswered, which take work.
+    fn follow_checks(&mut self, seen: &Seen, restarted: bool) {
         self.proven.retain(|key| {
             seen.servers
                 .get(key)
@@ -277,6 +304,22 @@ impl Balancer {
         });
         let passed = |(_, server): &(&ServerKey, &Server)| server.check.last == LastCheck::Passed;
         self.proven.extend(seen.servers.iter().filter(passed).map(|(key, _)| key.clone()));
+        for (key, server) in &seen.servers {
+            match server.check.last {
+                LastCheck::TimedOut => _ = self.unanswered.insert(key.clone()),
+                LastCheck::Mute if self.proven.contains(key) => _ = self.unanswered.insert(key.clone()),
+                LastCheck::Suspected => {}
+                LastCheck::Mute | LastCheck::None | LastCheck::Passed | LastCheck::Failed => {
+                    self.unanswered.remove(key);
+                }
+            }
+        }
+        self.unanswered.retain(|key| seen.servers.contains_key(key));
+        if !restarted {
+            let serves =
+                |(_, server): &(&ServerKey, &Server)| server.admission == Admission::Ready && server.up;
+            self.served = seen.servers.iter().filter(serves).map(|(key, _)| key.clone()).collect();
+        }
     }
 
     /// Compares what HAProxy shows with what is wanted.
@@ -299,7 +342,7 @@ impl Balancer {
         if !commands.is_empty() {
             self.told_since = true;
             outcome.action = Some(Action::Do(commands));
-        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause()) {
+        } else if self.looked.is_none_or(|looked| now.since(looked) >= self.pause(looked)) {
             let backends = self.settings.backends.iter().map(|backend| backend.name.clone());
             outcome.action = Some(Action::Look(backends.collect()));
         }
@@ -321,13 +364,14 @@ impl Balancer {
             notes.push((None, Note::Weights { weights: self.weights.shown() }));
         }
         let absent = self.absent.iter().map(|(key, since)| (key.clone(), now.since(*since))).collect();
-        let Self { settings, weights, .. } = self;
-        let view = View { settings, members, weights, seen, tasks, absent: &absent };
+        let Self { settings, weights, served, .. } = self;
+        let view = View { settings, members, weights, seen, tasks, absent: &absent, served };
         let wanted = view.wanted();
         let mut commands = view.commands(&wanted);
         commands.retain(|command| !self.refused.iter().any(|(refused, _)| refused == command));
         self.remember(now, &wanted, seen, notes);
         self.follow_drains(now, members, &wanted, seen);
+        self.doubtful = seen.servers.iter().any(|(key, server)| self.is_doubtful(key, server));
         self.busy = !commands.is_empty() || self.is_under_way(&wanted, seen);
         commands
     }
@@ -384,7 +428,6 @@ impl Balancer {
 
     fn is_under_way(&self, wanted: &[Wanted], seen: &Seen) -> bool {
         self.drained.keys().any(|node| !self.quiet.contains(node))
-            || seen.servers.iter().any(|(key, server)| self.is_doubtful(key, server))
             || wanted.iter().any(|one| {
                 seen.servers
                     .get(&one.key)
@@ -434,20 +477,25 @@ impl Balancer {
         if own().any(|(_, server)| matches!(server.check.last, LastCheck::Passed | LastCheck::Failed)) {
             return Some(HostSeen::Answers);
         }
-        let silent = |key: &ServerKey, server: &Server| {
-            server.check.last == LastCheck::TimedOut
-                || (server.check.last == LastCheck::Mute && self.proven.contains(key))
-        };
         let mut found = None;
         for (key, server) in own().filter(|(key, _)| works(&key.backend)) {
-            if silent(key, server) && !server.up {
+            let silent = self.unanswered.contains(key);
+            if silent && !server.up {
                 return Some(HostSeen::Silent);
             }
-            if silent(key, server) || self.is_doubtful(key, server) {
+            if silent || self.is_doubtful(key, server) {
                 found = Some(HostSeen::Doubtful);
             }
         }
         found
+    }
+
+    /// Whether a check of a node's server is under way: its answer is late if its host is gone, and it may be asked otherwise
+    /// meanwhile.
+    pub(crate) fn awaits(&self, node: &NodeName) -> bool {
+        let pending =
+            |(key, server): (&ServerKey, &Server)| server.check.pending && is_of_node(&key.server, node);
+        self.seen.as_ref().is_some_and(|seen| seen.servers.iter().any(pending))
     }
 
     /// Whether the next checks of a server will tell whether its host is gone.

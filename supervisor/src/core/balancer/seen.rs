@@ -77,6 +77,8 @@ pub struct Check {
     pub enabled: bool,
     /// What the last one found.
     pub last: LastCheck,
+    /// The next one has begun, and is not answered yet. Of a host that is well that is seldom seen.
+    pub pending: bool,
 }
 
 /// What a health check found.
@@ -149,6 +151,8 @@ pub enum Change {
     Weight(u16),
     /// Whether it serves.
     Admission(Admission),
+    /// Its sessions end now: nobody will answer them. HAProxy repeats elsewhere what may be repeated.
+    EndSessions,
     /// Its health check begins.
     CheckOn,
     /// Its agent check begins; until it answers, the agent counts as well, or a silent one would keep the server down.

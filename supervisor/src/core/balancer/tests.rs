@@ -40,7 +40,7 @@ fn server() -> Server {
         port: 8080,
         admission: Admission::Ready,
         up: true,
-        check: Check { configured: true, enabled: true, last: LastCheck::Passed },
+        check: Check { configured: true, enabled: true, last: LastCheck::Passed, pending: false },
         agent_off: false,
         weight: 60,
         sessions: 0,
@@ -126,7 +126,7 @@ impl World {
                 address: Some(address.ip()),
                 port: address.port(),
                 admission: Admission::Maint,
-                check: Check { configured: true, enabled: false, last: LastCheck::None },
+                check: Check { configured: true, enabled: false, last: LastCheck::None, pending: false },
                 weight,
                 ..server()
             };
@@ -140,6 +140,7 @@ impl World {
             Change::Admission(admission) => server.admission = admission,
             Change::CheckOn => server.check.enabled = true,
             Change::AgentOn => server.agent_off = false,
+            Change::EndSessions => server.sessions = 0,
             Change::Delete => {
                 assert_eq!(server.admission, Admission::Maint, "only servers in maintenance can go");
                 self.servers.remove(&command.server);
@@ -282,6 +283,38 @@ fn a_restart_of_haproxy_is_noticed_and_all_is_said_again() {
 }
 
 #[test]
+fn a_server_that_a_restarted_haproxy_forgot_serves_again_at_once_if_it_did_before() {
+    let mut world = World::new();
+    let added = |node: &str| format!("heliostat-{node}");
+    world.servers.insert(key(&added("pi3")), server());
+    world.servers.insert(key(&added("pi4")), Server { up: false, ..server() });
+    world.members.extend([member("pi3"), member("pi4")]);
+    world.settle();
+    world.balancer.take(world.now, Event::Silent(Trouble::Unreachable("gone".to_owned())), &mut world.notes);
+    let soon = world.balancer.next_wake().unwrap().since(world.now);
+    assert!(soon <= Duration::from_millis(50), "it may be back any moment: {soon:?}");
+    world.pid = 8;
+    world.servers = BTreeMap::from([(key("pi1"), server()), (key("pi2"), server())]);
+    let said = world.said(SECOND);
+    assert!(said.contains(&admission(&added("pi3"), Admission::Ready)), "{said:?}");
+    assert!(said.contains(&admission(&added("pi4"), Admission::Drain)), "it was down: {said:?}");
+}
+
+#[test]
+fn what_a_lost_host_has_taken_and_will_not_answer_ends_and_what_it_never_took_is_haproxys() {
+    for (last, ends) in [(LastCheck::Mute, true), (LastCheck::TimedOut, false)] {
+        let mut world = World::new();
+        world.settle();
+        let lost = world.servers.get_mut(&key("pi2")).unwrap();
+        (lost.check.last, lost.up, lost.sessions) = (last, false, 20);
+        assert_eq!(world.said(SECOND), [], "so far it is silent, not lost");
+        world.members[1].presence = Presence::Lost;
+        let said = world.said(SECOND);
+        assert_eq!(said.contains(&("pi2".to_owned(), Change::EndSessions)), ends, "{said:?}");
+    }
+}
+
+#[test]
 fn what_is_refused_is_said_once_and_tried_again_later() {
     let mut world = World::new();
     world.settle();
@@ -349,10 +382,20 @@ fn a_host_is_doubted_with_the_first_check_that_finds_nobody_and_silent_when_its_
     let mut world = World::new();
     assert_eq!(world.sees(LastCheck::Passed, true, true), Some(HostSeen::Answers));
     assert_eq!(world.sees(LastCheck::TimedOut, true, true), Some(HostSeen::Doubtful));
-    assert_eq!(world.balancer.next_wake(), Some(world.now + Duration::from_millis(100)), "it looks often");
+    assert_eq!(world.balancer.next_wake(), Some(world.now + Duration::from_millis(50)), "it looks often");
     assert_eq!(world.sees(LastCheck::TimedOut, false, true), Some(HostSeen::Silent));
-    assert_eq!(world.sees(LastCheck::Suspected, false, true), Some(HostSeen::Doubtful), "visitors failed");
     assert_eq!(world.sees(LastCheck::Failed, false, true), Some(HostSeen::Answers), "refused by its host");
+}
+
+#[test]
+fn visitors_who_find_nobody_are_a_doubt_and_as_good_as_a_second_check_after_one_that_found_nobody() {
+    let mut world = World::new();
+    world.sees(LastCheck::Passed, true, true);
+    assert_eq!(world.sees(LastCheck::Suspected, false, true), Some(HostSeen::Doubtful));
+    world.sees(LastCheck::TimedOut, true, true);
+    assert_eq!(world.sees(LastCheck::Suspected, false, true), Some(HostSeen::Silent));
+    world.sees(LastCheck::Passed, false, true);
+    assert_eq!(world.sees(LastCheck::Suspected, false, true), Some(HostSeen::Doubtful), "it answered since");
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub(super) struct View<'a> {
     pub(super) tasks: &'a Tasks,
     /// For how long a node has not run a backend's work.
     pub(super) absent: &'a BTreeMap<ServerKey, Duration>,
+    /// Servers that took work when HAProxy, or the process before it, was last seen.
+    pub(super) served: &'a BTreeSet<ServerKey>,
 }
 
 /// Which nodes run which Swarm service, and where they are: what Swarm knows beside the agents.
@@ -210,8 +212,10 @@ impl View<'_> {
         if agent_port.is_some() {
             push(Change::AgentOn);
         }
-        // Checked, but without work until a check has passed.
-        push(Change::Admission(Admission::Drain));
+        // Checked, but without work until a check has passed. One that a HAProxy forgot as it was restarted served a moment ago,
+        // and may be all that visitors have: it serves again, and the first check judges.
+        let at_once = wanted.admission == Admission::Ready && self.served.contains(&wanted.key);
+        push(Change::Admission(if at_once { Admission::Ready } else { Admission::Drain }));
     }
 }
 
@@ -246,6 +250,11 @@ fn change(wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
     let admission = next_admission(wanted.admission, server);
     if server.admission != admission {
         push(Change::Admission(admission));
+    }
+    // Its kernel took these requests, and nobody there will answer them. Where not even the kernel answers, HAProxy gives them to
+    // somebody else by itself, after `timeout connect`.
+    if wanted.why == Why::Lost && server.check.last == LastCheck::Mute && server.sessions > 0 {
+        push(Change::EndSessions);
     }
 }
 

@@ -15,7 +15,7 @@ impl World {
     /// HAProxy's checks of `pi2` come to this.
     fn checks(&mut self, last: LastCheck, up: bool) {
         let server = self.servers.get_mut(&key("pi2")).unwrap();
-        (server.check, server.up) = (Check { configured: true, enabled: true, last }, up);
+        (server.check, server.up) = (Check { configured: true, enabled: true, last, pending: false }, up);
     }
 
     fn agent_is(&mut self, awake: bool) {
@@ -82,6 +82,29 @@ fn a_host_that_was_found_is_not_lost_again_by_what_was_seen_before_nor_by_one_la
     world.agent_is(false);
     let took = world.until_lost().unwrap();
     assert!(took >= Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn an_agent_is_asked_while_a_check_is_under_way_and_a_lost_host_is_lost_with_the_second_one() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    // A busy moment: a check is caught on its way, the agent is asked, and answers.
+    world.servers.get_mut(&key("pi2")).unwrap().check.pending = true;
+    world.pass(STEP * 3);
+    assert_eq!(world.asked(), 1);
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 3);
+    // The host goes a moment later; what was answered before does not count.
+    world.agent_is(false);
+    world.servers.get_mut(&key("pi2")).unwrap().check.pending = true;
+    world.pass(STEP * 3);
+    assert_eq!(world.asked(), 2, "asked anew");
+    world.checks(LastCheck::TimedOut, true);
+    world.pass(STEP * 2);
+    world.checks(LastCheck::Suspected, false);
+    let took = world.until_lost().unwrap();
+    assert!(took <= STEP * 4, "half a second after it was asked: {took:?}");
 }
 
 #[test]

@@ -24,6 +24,9 @@ const ADMIN_DRAIN: u32 = 0x08 | 0x10;
 const CHECK_CONFIGURED: u32 = 0x02;
 const CHECK_ENABLED: u32 = 0x04;
 
+/// How `check_status` begins while the next check is under way.
+const PENDING: char = '*';
+
 /// `srv_op_state`: 0 is stopped.
 const OP_STOPPED: u32 = 0;
 
@@ -126,7 +129,8 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
     let agent: u32 = state.number(row, "srv_agent_state")?;
     let op: u32 = state.number(row, "srv_op_state")?;
     let configured = check & CHECK_CONFIGURED != 0;
-    let last = last_check(stat.text(count, "check_status")?, stat.text(count, "last_chk")?);
+    let status = stat.text(count, "check_status")?;
+    let last = last_check(status, stat.text(count, "last_chk")?);
     Ok(Server {
         address: state.text(row, "srv_addr")?.parse().ok(),
         port: state.number(row, "srv_port")?,
@@ -138,7 +142,12 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
             Admission::Ready
         },
         up: op != OP_STOPPED,
-        check: Check { configured, enabled: check & CHECK_ENABLED != 0, last },
+        check: Check {
+            configured,
+            enabled: check & CHECK_ENABLED != 0,
+            last,
+            pending: status.starts_with(PENDING),
+        },
         agent_off: agent & CHECK_CONFIGURED != 0 && agent & CHECK_ENABLED == 0,
         weight: state.number(row, "srv_uweight")?,
         sessions: stat.number(count, "scur")?,
@@ -146,10 +155,10 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
     })
 }
 
-/// `check_status`: `L4OK`, `L7OK`, `L4TOUT`, ...; with a star while the next one is under way. A host that has no neighbour's
+/// `check_status`: `L4OK`, `L7OK`, `L4TOUT`, ...; with [`PENDING`] while the next one is under way. A host that has no neighbour's
 /// entry any more is refused by our own kernel, which is no answer of anybody's.
 fn last_check(status: &str, words: &str) -> LastCheck {
-    match status.trim_start_matches(['*', ' ']) {
+    match status.trim_start_matches([PENDING, ' ']) {
         "" | "INI" | "UNK" | "CHECKED" => LastCheck::None,
         // Health analysis: its visitors' errors called it down.
         "HANA" => LastCheck::Suspected,
@@ -169,7 +178,8 @@ pub(super) fn lines(command: &Command) -> Vec<String> {
     match &command.change {
         Change::Add { address, weight, check, agent_port } => {
             let every = check.interval.as_millis();
-            let fast = (every / 2).max(1);
+            // The second of two checks that make it down: visitors wait for that.
+            let fast = (every / 5).max(1);
             let (fall, rise) = (check.fall, check.rise);
             let agent = agent_port.map_or_else(String::new, |port| {
                 format!(" agent-check agent-port {port} agent-inter {}ms", every.max(500))
@@ -185,6 +195,7 @@ pub(super) fn lines(command: &Command) -> Vec<String> {
         }
         Change::Weight(weight) => vec![format!("set server {server} weight {weight}")],
         Change::Admission(admission) => vec![format!("set server {server} state {admission}")],
+        Change::EndSessions => vec![format!("shutdown sessions server {server}")],
         Change::CheckOn => vec![format!("enable health {server}")],
         Change::AgentOn => {
             vec![format!("enable agent {server}"), format!("set server {server} agent up")]
@@ -228,10 +239,13 @@ mod tests {
         let pi1 = &servers[&key("pi1")];
         assert_eq!((pi1.admission, pi1.up, pi1.weight, pi1.sessions), (Admission::Ready, true, 50, 7));
         assert_eq!(pi1.requests, 912);
-        assert_eq!(pi1.check, Check { configured: true, enabled: true, last: LastCheck::Passed });
+        assert_eq!(
+            pi1.check,
+            Check { configured: true, enabled: true, last: LastCheck::Passed, pending: false }
+        );
         let pi2 = &servers[&key("pi2")];
         assert_eq!((pi2.admission, pi2.up, pi2.agent_off), (Admission::Drain, false, true));
-        assert_eq!(pi2.check.last, LastCheck::TimedOut);
+        assert_eq!((pi2.check.last, pi2.check.pending), (LastCheck::TimedOut, true));
         let pi3 = &servers[&key("pi3")];
         assert_eq!((pi3.address, pi3.admission, pi3.check.configured), (None, Admission::Maint, false));
     }
