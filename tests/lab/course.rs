@@ -55,3 +55,11 @@ fn work(lab: &Lab, replacement: &Host) -> Vec<(Timestamp, String)> {
     };
     lines.lines().filter_map(step).collect()
 }
+
+/// The service and its tasks, as Swarm has them.
+pub(crate) fn work_in_swarm(lab: &Lab) -> String {
+    let leader = lab.holder();
+    let service = ["service", "inspect", "--format", "{{json .Spec.Labels}} {{json .Spec.Mode}}", "web"];
+    let tasks = ["service", "ps", "--no-trunc", "web"];
+    [&service[..], &tasks[..]].map(|words| leader.try_docker(words).unwrap_or_else(|error| error)).join("\n")
+}

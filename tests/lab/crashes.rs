@@ -26,6 +26,19 @@ fn well_again(lab: &Lab, what: &str, disturb: impl FnOnce(&Lab)) {
     assert!(after <= BOUND, "{what}: {after:?}");
 }
 
+#[test]
+fn a_keepalived_that_is_killed_on_the_leading_master_is_made_up_for() {
+    if !require::lab("a_keepalived_that_is_killed_on_the_leading_master_is_made_up_for") {
+        return;
+    }
+    let lab = fleet(3);
+    well_again(&lab, "keepalived killed where two others stand by", |lab| {
+        crash(lab.holder(), Part::Keepalived);
+    });
+    well_again(&lab, "HAProxy restarted there", |lab| lab.holder().restart(Part::Haproxy));
+    lab.leave();
+}
+
 fn crash(host: &Host, part: Part) {
     host.kill(part);
     host.start(part);

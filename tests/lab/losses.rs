@@ -41,6 +41,7 @@ fn victim_and_spare<'a>(lab: &'a Lab, been: &mut Vec<String>) -> (&'a Host, &'a 
 fn lose(lab: &Lab, how: Cut, been: &mut Vec<String>) -> Loss {
     let (lost, spare) = victim_and_spare(lab, been);
     let client = lab.visitors();
+    let before = course::work_in_swarm(lab);
     let (begun, cut_at) = (Instant::now(), Timestamp::now());
     lost.cut(how);
     // Asked again and again, each time anew: who is not there yet answers some questions never.
@@ -56,7 +57,11 @@ fn lose(lab: &Lab, how: Cut, been: &mut Vec<String>) -> Loss {
         client.so_far().between(since, Duration::MAX).by_host().contains_key(spare.name())
     });
     let tally = client.finish();
-    println!("{}", course::of(lab, spare, cut_at));
+    let course = course::of(lab, spare, cut_at);
+    println!("{course}");
+    if !course.contains("replicas") {
+        println!("  Swarm replaced it, and not the leader; before the cut it said:\n{before}");
+    }
     println!("{how:?}: the replacement answers after {:.2} s; {tally}", answered.as_secs_f64());
     // Swarm has a rare race when a node comes back just as it is given up.
     wait::until_true("Swarm to call it down", PATIENCE, || lab.in_swarm(lost, "down"));

@@ -21,6 +21,13 @@ pub(super) fn judge(scene: Scene<'_>, request: &Request) -> Result<Vec<Note>, Re
     if wish == Wish::Withdrawn && request.verb != Verb::Resume && scene.persons.standing() >= STANDING_MAX {
         return Err(Refused::TooMany { standing: scene.persons.standing() });
     }
+    let replaces = scene.persons.view(&node.name, scene.now).filter(|_| request.verb != Verb::Resume);
+    let mut notes = judge_verb(scene, request, node, wish)?;
+    notes.extend(replaces.map(|standing| Note::Replaces { standing }));
+    Ok(notes)
+}
+
+fn judge_verb(scene: Scene<'_>, request: &Request, node: &Node, wish: Wish) -> Result<Vec<Note>, Refused> {
     match request.verb {
         Verb::Resume if wish == Wish::Withdrawn => Err(Refused::NothingToResume),
         Verb::Resume if node.liveness() == Liveness::Parked => Ok(vec![Note::WakesLater]),

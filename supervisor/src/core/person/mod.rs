@@ -121,6 +121,11 @@ pub enum Note {
     },
     /// It is parked: the plan wakes it when the energy carries it.
     WakesLater,
+    /// Another order stood, and does not any more.
+    Replaces {
+        /// Which.
+        standing: StandingView,
+    },
 }
 
 impl fmt::Display for Note {
@@ -136,6 +141,7 @@ impl fmt::Display for Note {
                 "no node is known to have a power switch for it: it may have to be switched on by hand",
             ),
             Self::SavesAlready { stage } => write!(f, "it is in {stage} already, and stays there now"),
+            Self::Replaces { standing } => write!(f, "it was to be {standing}: that ends with this"),
             Self::WakesLater => f.write_str("it is parked; the plan wakes it when the energy carries it"),
         }
     }
@@ -224,8 +230,14 @@ impl fmt::Display for Refused {
             }
             Self::NotThere { liveness } => write!(f, "it cannot be told: it is {liveness}"),
             Self::Parked => f.write_str("it is parked already"),
-            Self::NotParked { liveness } => write!(f, "there is nothing to wake: it is {liveness}"),
-            Self::NothingToResume => f.write_str("no person's order stands about it"),
+            Self::NotParked { liveness: liveness @ (Liveness::Lost | Liveness::NeverSeen) } => write!(
+                f,
+                "it is {liveness}, not parked, and may be on: look at it, and switch it off and on by hand"
+            ),
+            Self::NotParked { liveness } => write!(f, "it is on: it is {liveness}"),
+            Self::NothingToResume => {
+                f.write_str("no person's order stands about it; what is parked is woken by `wake`")
+            }
             Self::LastMaster => f.write_str("every other master is lost, parked or drained"),
             Self::FewMasters { left, needed } => {
                 write!(f, "only {left} masters would be left, and {needed} are needed to agree on anything")

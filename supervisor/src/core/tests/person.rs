@@ -236,6 +236,38 @@ fn a_standby_answers_who_does_not_lead_and_the_next_leader_goes_on_with_what_sta
 }
 
 #[test]
+fn an_order_that_ends_while_nobody_leads_is_ended_by_whoever_leads_next() {
+    let mut site = heir();
+    // The leader before had drained it, and is gone; the time of the order runs out with nobody to say so.
+    let drained = site.agents.get_mut(&name("pi2")).unwrap();
+    drained.floor = Stage::Normal;
+    site.pass(Duration::from_mins(61));
+    let ended = |site: &Site| {
+        let records = site.records_of("pi2");
+        records.iter().filter(|what| matches!(what, What::PersonEnded { .. })).count()
+    };
+    assert_eq!(ended(&site), 1, "a standby counts, too");
+    let seen = Sighting { held: true, keepalived_runs: true };
+    site.feed(Event::Address(AddressEvent::Seen(seen)));
+    site.pass(Duration::from_secs(30));
+    assert_eq!(stage(&site, "pi2"), Stage::Normal, "it is not drained anew");
+    assert_eq!(ended(&site), 1, "and nothing is said twice");
+}
+
+#[test]
+fn a_second_order_says_what_it_replaces_and_a_shorter_one_ends_sooner() {
+    let mut site = Site::of_four();
+    let first = ask_with(&mut site, Verb::Drain, "pi3", Some(7200), false).unwrap();
+    assert!(first.notes.iter().all(|note| !matches!(note, Note::Replaces { .. })), "{first:?}");
+    site.pass(Duration::from_secs(30));
+    let second = ask_with(&mut site, Verb::Drain, "pi3", Some(60), false).unwrap();
+    let words: Vec<String> = second.notes.iter().map(ToString::to_string).collect();
+    assert!(words.iter().any(|words| words.contains("it was to be drained by")), "{words:?}");
+    site.pass(Duration::from_mins(2));
+    assert_eq!(stage(&site, "pi3"), Stage::Normal);
+}
+
+#[test]
 fn an_older_order_does_not_come_back_by_way_of_an_agent() {
     let mut site = heir();
     let seen = Sighting { held: true, keepalived_runs: true };

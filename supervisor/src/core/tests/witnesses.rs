@@ -101,10 +101,10 @@ fn an_agent_is_asked_while_a_check_is_under_way_and_a_lost_host_is_lost_with_the
     world.pass(STEP * 3);
     assert_eq!(world.asked(), 2, "asked anew");
     world.checks(LastCheck::TimedOut, true);
-    world.pass(STEP * 2);
+    world.pass(STEP * 3);
     world.checks(LastCheck::Suspected, false);
     let took = world.until_lost().unwrap();
-    assert!(took <= STEP * 4, "half a second after it was asked: {took:?}");
+    assert!(took <= STEP * 3, "half a second after it was asked: {took:?}");
 }
 
 #[test]
