@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::lab::{Host, Lab, Part};
+use tests::lab::{Failure, Host, Lab, Part, WEB_PORT, Watchfulness, haproxy_config};
 use tests::require;
 
 use crate::fleet::{REPLICAS, fleet};
@@ -36,6 +36,37 @@ fn a_keepalived_that_is_killed_on_the_leading_master_is_made_up_for() {
         crash(lab.holder(), Part::Keepalived);
     });
     well_again(&lab, "HAProxy restarted there", |lab| lab.holder().restart(Part::Haproxy));
+    lab.leave();
+}
+
+#[test]
+fn a_haproxy_with_a_line_for_each_node_knows_its_servers_when_it_is_restarted() {
+    if !require::lab("a_haproxy_with_a_line_for_each_node_knows_its_servers_when_it_is_restarted") {
+        return;
+    }
+    let lab = fleet(1);
+    let master = lab.host("m1");
+    let added = haproxy_config(master, Watchfulness::Driven, &[]);
+    let line = |host: &Host| {
+        let (name, address) = (host.name(), host.address());
+        format!(
+            "  server {name} {address}:{WEB_PORT} check inter 250ms fastinter 50ms fall 2 rise 2 observe layer4 \
+             error-limit 3 on-error mark-down\n"
+        )
+    };
+    let lines: String = lab.workers().into_iter().map(line).collect();
+    master.configure(Part::Haproxy, &format!("{added}{lines}"));
+    master.restart(Part::Haproxy);
+    lab.until_well(REPLICAS, Instant::now());
+    let visitors = lab.visitors();
+    master.restart(Part::Haproxy);
+    lab.until_well(REPLICAS, Instant::now());
+    let tally = visitors.finish();
+    println!("HAProxy restarted, with a line for each node: {tally}");
+    let nobody = tally.failures().get(&Failure::Status(503)).copied().unwrap_or(0);
+    assert_eq!(nobody, 0, "somebody found no server: {tally}");
+    master.configure(Part::Haproxy, &added);
+    master.restart(Part::Haproxy);
     lab.leave();
 }
 

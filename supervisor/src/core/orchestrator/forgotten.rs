@@ -5,6 +5,10 @@
 //! placed at once. So the service gets one more for each that was forgotten, and goes back to its number when what is
 //! wanted runs: of its slots Swarm gives up one that does not run first, and that is the forgotten one ([`super::surge`]).
 //!
+//! A task may also be one too many: where a node is drained and a service goes back to its number at the same moment, Swarm may give up a
+//! slot and still make a task in it (seen after one loss in five). Nothing wakes that one either, and while it waits it seems to claim
+//! the next node that is free. It is gone as soon as Swarm looks at the service again, so the service is written as it is.
+//!
 //! A task may also wait for a reason that nobody here knows, memory that it asks for, say. Then the new one waits as well,
 //! and the help is taken back and not given again for a while.
 
@@ -23,12 +27,17 @@ const FORGOTTEN: Duration = Duration::from_secs(20);
 /// A service that was helped in vain is not helped again sooner.
 const AGAIN: Duration = Duration::from_mins(10);
 
+/// What is too many for so long is so for good.
+const LEFT_OVER: Duration = Duration::from_secs(1);
+
 /// Who waits, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Forgotten {
     /// Tasks that wait though a node could take them, by service and slot.
     since: BTreeMap<(String, u64), Uptime>,
     in_vain: BTreeMap<String, Uptime>,
+    /// Services with more tasks than replicas, of which one waits; since when, or since they were last written for it.
+    left_over: BTreeMap<String, Uptime>,
 }
 
 impl Forgotten {
@@ -46,6 +55,22 @@ impl Forgotten {
             }
         }
         self.since = waiting;
+        let too_many = |(id, service): &(&str, &Service)| {
+            let tasks = picture.tasks_of(id).count() as u64;
+            let waits = picture.tasks_of(id).any(|task| task.node.is_none());
+            waits && service.replicas.is_some_and(|replicas| tasks > replicas)
+        };
+        let since = |id: &str| self.left_over.get(id).copied().unwrap_or(now);
+        self.left_over =
+            replicated(picture).filter(too_many).map(|(id, _)| (id.to_owned(), since(id))).collect();
+    }
+
+    /// A service that Swarm is to look at again, because a task of it is left over.
+    pub(super) fn tidy(&mut self, picture: &Picture<'_>, now: Uptime) -> Option<Change> {
+        let (id, since) = self.left_over.iter_mut().find(|(_, since)| now.since(**since) >= LEFT_OVER)?;
+        *since = now;
+        let service = picture.seen.services.get(id)?;
+        Some(surge::change(id, service, Edit::Service { replicas: None }, BTreeMap::new()))
     }
 
     /// The next step for a service with forgotten tasks.

@@ -341,6 +341,9 @@ impl Orchestrator {
         surge::end(picture, &drained, &mut changes);
         replicas::follow(picture, &mut changes);
         if changes.is_empty() {
+            changes.extend(self.forgotten.tidy(picture, now));
+        }
+        if changes.is_empty() {
             changes.extend(self.forgotten.help(picture, now));
         }
         if changes.is_empty() {

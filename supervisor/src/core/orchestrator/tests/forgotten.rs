@@ -47,6 +47,19 @@ fn a_new_task_that_swarm_has_not_made_yet_is_waited_for() {
 }
 
 #[test]
+fn one_too_many_that_waits_for_good_goes_before_it_stands_in_the_way_of_the_next_loss() {
+    let mut world = World::new();
+    world.add_task("svc", None);
+    assert_eq!(world.settle(), Vec::<String>::new(), "Swarm may give it up by itself");
+    assert_eq!(world.pass(SECOND * 2), ["web labels"], "it is made to look again");
+    assert_eq!(world.running(), ["id4", "id5"]);
+    assert_eq!(world.swarm.tasks.len(), 2);
+    assert_eq!(world.pass(SECOND * 60), Vec::<String>::new());
+    world.member("pi4").presence = Presence::Lost;
+    assert_eq!(world.pass(SECOND)[..2], ["pi4 pause", "web 3"]);
+}
+
+#[test]
 fn one_for_which_there_is_no_node_is_not_forgotten() {
     let mut world = with_one_that_waits();
     for id in ["id1", "id2", "id3"] {

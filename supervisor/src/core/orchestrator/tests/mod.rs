@@ -176,8 +176,9 @@ impl World {
                 service.version += 1;
                 relabel(&mut service.labels, &change.labels);
                 let words = replicas.map_or_else(|| "web labels".to_owned(), |to| format!("web {to}"));
-                if let Some(to) = *replicas {
-                    service.replicas = Some(to);
+                service.replicas = replicas.or(service.replicas);
+                // Whatever was changed, Swarm looks at the whole service.
+                if let Some(to) = service.replicas {
                     self.scale(&change.id, to);
                 }
                 words
