@@ -119,14 +119,17 @@ impl Witnesses {
             if let Some(asked) = case.asked
                 && now.since(asked) >= ASK_ANEW
             {
-                let answered = node.presence.heard_at() > asked;
+                let answered = node.presence.heard_at() >= asked;
                 let long = now.since(asked) >= ASK_AGAIN;
                 if (answered && (long || !case.doubted)) || (long && !doubts) {
                     case.asked = None;
                 }
             }
             case.doubted = doubts;
+            // One that was heard in this very millisecond need not be asked, and so whatever is heard from then on is an answer: on a
+            // quick network it comes within the same millisecond.
             if doubts
+                && node.presence.heard_at() < now
                 && case.asked.is_none()
                 && let Some(link) = node.link
             {
@@ -154,14 +157,14 @@ impl Witnesses {
 /// Whether a node's agent does not answer. One that said goodbye, or never called, is not missed.
 fn is_silent(node: &Node, case: &Case, now: Uptime) -> bool {
     let heard = node.presence.heard_at();
-    let unanswered = case.asked.is_some_and(|asked| heard <= asked && now.since(asked) >= case.patience(now));
+    let unanswered = case.asked.is_some_and(|asked| heard < asked && now.since(asked) >= case.patience(now));
     match node.liveness() {
         Liveness::NeverSeen | Liveness::Parked | Liveness::Leaving => false,
         Liveness::Lost => true,
         Liveness::Alive | Liveness::Late => {
             let cut = node.link.is_none() && node.presence.silent(now) >= CALLS_AGAIN;
             // Once lost, it is so until it is heard again.
-            unanswered || cut || case.lost.is_some_and(|lost| heard <= lost)
+            unanswered || cut || case.lost.is_some_and(|lost| heard < lost)
         }
     }
 }

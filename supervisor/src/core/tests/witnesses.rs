@@ -90,9 +90,11 @@ fn an_agent_is_asked_while_a_check_is_under_way_and_a_lost_host_is_lost_with_the
     world.checks(LastCheck::Passed, true);
     world.pass(STEP * 10);
     // A busy moment: a check is caught on its way, the agent is asked, and answers.
+    world.agent_is(false);
     world.servers.get_mut(&key("pi2")).unwrap().check.pending = true;
     world.pass(STEP * 3);
     assert_eq!(world.asked(), 1);
+    world.agent_is(true);
     world.checks(LastCheck::Passed, true);
     world.pass(STEP * 3);
     // The host goes a moment later; what was answered before does not count.
@@ -105,6 +107,25 @@ fn an_agent_is_asked_while_a_check_is_under_way_and_a_lost_host_is_lost_with_the
     world.checks(LastCheck::Suspected, false);
     let took = world.until_lost().unwrap();
     assert!(took <= STEP * 3, "half a second after it was asked: {took:?}");
+}
+
+#[test]
+fn an_answer_within_the_same_millisecond_is_one() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    world.agent_is(false);
+    world.checks(LastCheck::TimedOut, false);
+    while world.asked() == 0 {
+        world.pass(STEP);
+    }
+    world.agent_is(true);
+    world.site.report_all();
+    world.agent_is(false);
+    for _ in 0..9 {
+        world.pass(STEP);
+    }
+    assert_eq!(world.lost(), 0, "it has answered");
 }
 
 #[test]
