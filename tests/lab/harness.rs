@@ -87,6 +87,12 @@ fn a_swarm_of_masters_and_workers_serves_behind_its_balancers_and_address() {
     lab.service("web", 2, &["--constraint", "node.hostname!=m1", "--constraint", "node.hostname!=m2"]);
     lab.start_balancers(tests::lab::Watchfulness::Tuned);
     lab.start_keepalived("0.1");
+    // Who is up first may have it for a moment, and what is in flight when it moves on is lost.
+    wait::until_true(
+        "the address to be where it stays",
+        PATIENCE,
+        || matches!(lab.holders()[..], [holder] if holder.name() == "m1"),
+    );
     lab.wait_for_answer(lab.address());
     let client = lab.client(lab.address(), RATE);
     wait::until_true("answers", PATIENCE, || client.so_far().fates().len() > 50);
