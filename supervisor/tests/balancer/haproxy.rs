@@ -33,7 +33,8 @@ impl HaProxy {
         }
         let config = format!(
             "global\n  stats socket {} mode 600 level admin\n\
-             defaults\n  mode http\n  option redispatch 1\n  retries 3\n  timeout connect 500ms\n  timeout check 300ms\n  \
+             defaults\n  mode http\n  option redispatch 1\n  retries 3\n  \
+             retry-on conn-failure empty-response\n  timeout connect 500ms\n  timeout check 300ms\n  \
              timeout client 60s\n  timeout server 60s\n\
              frontend in\n  bind {front}\n  default_backend web\n\
              backend web\n  balance roundrobin\n  option httpchk GET /health\n  \

@@ -204,6 +204,8 @@ fn a_host_that_falls_silent_is_lost_only_when_its_agent_does_not_answer_either()
     until("the weights are set", || (site.haproxy.weights() == [80, 80, 80]).then_some(()));
     // It accepts and says nothing, as a frozen host does; its agent answers what it is asked.
     site.webs["pi2"].freeze();
+    let front = site.haproxy.front;
+    let visitors: Vec<_> = (0..6).map(|_| std::thread::spawn(move || web::get(front, "/"))).collect();
     until("HAProxy notices", || site.haproxy.state("web", "pi2").starts_with("DOWN").then_some(()));
     let lost = |site: &Site| site.supervisor.events().iter().any(|event| event["kind"] == "host_lost");
     let mut agent = site.agents.remove("pi2").unwrap();
@@ -212,10 +214,15 @@ fn a_host_that_falls_silent_is_lost_only_when_its_agent_does_not_answer_either()
         agent.report(report(80.0));
     }
     assert!(!lost(&site), "its agent answers");
+    assert!(visitors.iter().any(|one| !one.is_finished()), "and so it keeps what it has taken");
     // From here on it does not.
     let began = Instant::now();
     until("it is lost", || lost(&site).then_some(()));
     println!("lost {} ms after its last word", began.elapsed().as_millis());
+    for one in visitors {
+        assert_ne!(one.join().unwrap().expect("asked again elsewhere"), "pi2");
+    }
+    println!("all visitors are answered {} ms after it", began.elapsed().as_millis());
     agent.report(report(80.0));
     site.supervisor.wait_for_event("host_found", |event| event["node"] == "pi2");
     assert_eq!(site.shares(30).len(), 2);
