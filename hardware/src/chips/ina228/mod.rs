@@ -32,6 +32,7 @@ pub(crate) mod register {
     pub(crate) const DIETEMP: u8 = 0x06;
     pub(crate) const ENERGY: u8 = 0x09;
     pub(crate) const CHARGE: u8 = 0x0a;
+    pub(crate) const DIAG_ALRT: u8 = 0x0b;
     pub(crate) const MANUFACTURER: u8 = 0x3e;
     pub(crate) const DEVICE: u8 = 0x3f;
 }
@@ -52,6 +53,12 @@ const DIE_LSB_CELSIUS: f64 = 7.8125e-3;
 /// A step of ENERGY is so many joules for each ampere of a step of CURRENT (SLYS021A 8.1.2, equations 5 and 6).
 const ENERGY_STEPS: f64 = 16.0 * 3.2;
 
+/// `DIAG_ALRT` (SLYS021A table 7-16): the charge ran over its 40 bits, or an addition over the chip's arithmetic, or the
+/// memory of its trim is damaged (which reads 0). Then what was counted since the last look is not known.
+const CHARGE_OVER: u16 = 1 << 10;
+const MATH_OVER: u16 = 1 << 9;
+const MEMORY_WELL: u16 = 1;
+
 /// What the chip has counted since it was powered, or since [`Ina228::reset_totals`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Totals {
@@ -67,6 +74,46 @@ pub struct Ina228<I2C> {
     port: Port<I2C>,
     settings: Settings,
     steps: Steps,
+    tally: Tally,
+}
+
+/// What flowed, by the chip's own count: charge out of IN+ since the epoch began. Only two of one epoch can be compared:
+/// between two epochs the chip was reset, or its count ran over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// Which unbroken stretch of counting; grows.
+    pub epoch: u32,
+    /// What flowed since it began.
+    pub charge: Charge,
+}
+
+/// Follows the 40 bits of CHARGE over their end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    epoch: u32,
+    /// The register at the last look; `None` where the next look begins an epoch.
+    last: Option<i64>,
+    /// In steps of CURRENT times seconds.
+    steps: i64,
+}
+
+impl Tally {
+    /// Nobody knows what was counted since the last look.
+    fn lose(&mut self) {
+        if self.last.take().is_some() {
+            self.epoch = self.epoch.wrapping_add(1);
+            self.steps = 0;
+        }
+    }
+
+    fn look(&mut self, register: u64) {
+        let now = signed::<40>(register);
+        if let Some(last) = self.last {
+            // The difference is right over the register's end too, which CHARGEOF need not have told yet.
+            self.steps += signed::<40>(now.wrapping_sub(last).cast_unsigned());
+        }
+        self.last = Some(now);
+    }
 }
 
 impl<I2C: I2c> Ina228<I2C> {
@@ -77,15 +124,17 @@ impl<I2C: I2c> Ina228<I2C> {
     pub fn new(i2c: I2C, address: u8, settings: Settings) -> Result<Self, SettingsError> {
         let port = Port::new(CHIP, i2c, address)?;
         let steps = settings.steps()?;
-        Ok(Self { port, settings, steps })
+        Ok(Self { port, settings, steps, tally: Tally::default() })
     }
 
-    /// Checks that an INA228 answers, then writes the settings; the accumulators go on. Two reads and three writes.
+    /// Checks that an INA228 answers, then writes the settings; the accumulators go on, as another epoch. Two reads and three writes.
     ///
     /// # Errors
     /// The bus's; or [`Error::NotThisChip`], and then nothing was written.
     pub fn configure(&mut self) -> Result<(), Error<I2C::Error>> {
         self.check_ids()?;
+        // It may be another chip than before.
+        self.tally.lose();
         self.write_settings()
     }
 
@@ -97,6 +146,28 @@ impl<I2C: I2c> Ina228<I2C> {
     /// The bus's; [`Error::NotThisChip`] for garbage; [`Error::SettingsLost`] once after the chip was reset;
     /// [`Error::ShuntClipped`] at the end of the shunt's range.
     pub fn read(&mut self) -> Result<Measurement, Error<I2C::Error>> {
+        self.measure()
+    }
+
+    /// As [`Self::read`], and what the chip has counted by itself until now. Two transactions more, which take the flags of
+    /// `DIAG_ALRT`.
+    ///
+    /// # Errors
+    /// As [`Self::read`]. After one that says that the chip was reset, another epoch begins.
+    pub fn read_counting(&mut self) -> Result<(Measurement, Counted), Error<I2C::Error>> {
+        // Before the settings are read, which speak for these too: a chip that was reset meanwhile is found out.
+        let flags = self.port.read(register::DIAG_ALRT)?;
+        if flags & (CHARGE_OVER | MATH_OVER | MEMORY_WELL) != MEMORY_WELL {
+            self.tally.lose();
+        }
+        let charge = self.port.read_wide::<5>(register::CHARGE)?;
+        let measured = self.measure()?;
+        self.tally.look(charge);
+        let charge = Charge::from_amp_hours(self.tally.steps as f64 * self.steps.exact_amps() / 3600.0);
+        Ok((measured, Counted { epoch: self.tally.epoch, charge }))
+    }
+
+    fn measure(&mut self) -> Result<Measurement, Error<I2C::Error>> {
         let shunt = self.port.read_wide::<3>(register::VSHUNT)?;
         let bus = self.port.read_wide::<3>(register::VBUS)?;
         // Last, so that it speaks for the two before it: after power-on it holds another value.
@@ -105,6 +176,7 @@ impl<I2C: I2c> Ina228<I2C> {
         if found != expected {
             // Any value is some setting: only the ids tell a forgetful chip from garbage.
             self.check_ids()?;
+            self.tally.lose();
             self.write_settings()?;
             return Err(Error::SettingsLost { found, expected });
         }
@@ -142,6 +214,7 @@ impl<I2C: I2c> Ina228<I2C> {
     /// # Errors
     /// The bus's; the accumulators then go on.
     pub fn reset_totals(&mut self) -> Result<(), Error<I2C::Error>> {
+        self.tally.lose();
         self.port.write(register::CONFIG, self.steps.range().register() | RESET_ACCUMULATORS)
     }
 

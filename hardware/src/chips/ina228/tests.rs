@@ -145,6 +145,82 @@ fn totals_have_the_charges_sign_and_the_energys_steps() {
     assert!((temperature.celsius() + 1.0).abs() < 1e-9, "below zero too: {temperature}");
 }
 
+/// The two transactions of the count, before those of a reading.
+fn counting(flags: u16, charge: i64, adc_config: u16) -> Vec<Transaction> {
+    [vec![read(0x0b, flags), read_wide(0x0a, charge, 5)], reading(40_000, 64_000, adc_config)].concat()
+}
+
+fn amp_seconds(counted: Counted) -> f64 {
+    counted.charge.amp_hours() * 3600.0
+}
+
+#[test]
+fn the_count_goes_on_over_the_registers_end_either_way() {
+    // In steps of 156.25 uA s: 6400 are an ampere for a second.
+    const END: i64 = 1 << 39;
+    for (from, to, wanted) in [
+        (0, 6_400, 1.0),
+        (6_400, -6_400, -2.0),
+        (END - 1, -END, 156.25e-6),
+        (END - 3_200, -END + 3_200, 1.0),
+        (-END + 3_200, END - 3_200, -1.0),
+        (-1, 0, 156.25e-6),
+    ] {
+        let expected = [counting(0b11, from, ADC_CONFIG), counting(0b11, to, ADC_CONFIG)].concat();
+        during(settings(), &expected, |chip| {
+            let (_, first) = chip.read_counting().unwrap();
+            let (measured, second) = chip.read_counting().unwrap();
+            assert_eq!(measured.current, Current::from_amps(6.25));
+            assert_eq!(first.epoch, second.epoch);
+            let seen = amp_seconds(second) - amp_seconds(first);
+            assert!((seen - wanted).abs() < 1e-9, "{from} to {to}: {seen}");
+        });
+    }
+}
+
+#[test]
+fn what_was_counted_over_a_reset_or_an_overflow_is_not_known() {
+    // Charge over its end, arithmetic over its end, a damaged memory; energy over its end harms nothing.
+    for (flags, epoch) in [(1 << 10 | 1, 1), (1 << 9 | 1, 1), (0, 1), (1 << 11 | 1, 0)] {
+        let expected = [counting(1, 6_400, ADC_CONFIG), counting(flags, 12_800, ADC_CONFIG)].concat();
+        during(settings(), &expected, |chip| {
+            assert_eq!(chip.read_counting().unwrap().1.epoch, 0);
+            let (_, counted) = chip.read_counting().unwrap();
+            assert_eq!(counted.epoch, epoch, "{flags:#x}");
+            assert!((amp_seconds(counted) - f64::from(1 - epoch)).abs() < 1e-9, "{flags:#x}");
+        });
+    }
+    // A reset chip counts from zero; only its settings tell, and no two counts of before and after are compared.
+    let mut expected = [counting(1, 640_000, ADC_CONFIG), counting(1, 64, 0xfb68)].concat();
+    expected.extend(
+        [ids(), setting(0), counting(1, 6_400, ADC_CONFIG), counting(1, 12_800, ADC_CONFIG)].concat(),
+    );
+    during(settings(), &expected, |chip| {
+        assert_eq!(chip.read_counting().unwrap().1.epoch, 0);
+        assert!(matches!(chip.read_counting(), Err(Error::SettingsLost { .. })));
+        assert_eq!(chip.read_counting().unwrap().1, Counted { epoch: 1, charge: Charge::ZERO });
+        assert!((amp_seconds(chip.read_counting().unwrap().1) - 1.0).abs() < 1e-9);
+    });
+}
+
+#[test]
+fn a_bus_error_between_two_counts_loses_nothing_but_an_overflow_seen_with_it_counts() {
+    let mut failed = counting(1, 9_600, ADC_CONFIG)[..3].to_vec();
+    failed[2] = failed[2].clone().with_error(nak());
+    let mut over = counting(1 << 10 | 1, 9_600, ADC_CONFIG)[..3].to_vec();
+    over[2] = over[2].clone().with_error(nak());
+    for (middle, epoch) in [(failed, 0), (over, 1)] {
+        let expected = [counting(1, 6_400, ADC_CONFIG), middle, counting(1, 12_800, ADC_CONFIG)].concat();
+        during(settings(), &expected, |chip| {
+            assert!(chip.read_counting().is_ok());
+            assert_eq!(chip.read_counting(), Err(Error::NoAcknowledge(nak())));
+            let (_, counted) = chip.read_counting().unwrap();
+            assert_eq!(counted.epoch, epoch);
+            assert!((amp_seconds(counted) - f64::from(1 - epoch)).abs() < 1e-9);
+        });
+    }
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused_with_the_numbers() {
     let prove = |ohms: f64, amps: f64| {

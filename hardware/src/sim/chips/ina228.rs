@@ -31,8 +31,12 @@ const ADCRANGE: u16 = 1 << 4;
 /// Reset values of `ADC_CONFIG` and `SHUNT_CAL`.
 const ADC_CONFIG_RESET: u16 = 0xfb68;
 const SHUNT_CAL_RESET: u16 = 0x1000;
-/// `DIAG_ALRT`: MEMSTAT, 1 while the trim memory is whole.
+/// `DIAG_ALRT`: MEMSTAT, 1 while the trim memory is whole; CNVRF, a conversion ended since the flags were read; ENERGYOF and
+/// CHARGEOF, the register ran over since it was read.
 const MEMSTAT: u16 = 1;
+const CNVRF: u16 = 1 << 1;
+const CHARGEOF: u16 = 1 << 10;
+const ENERGYOF: u16 = 1 << 11;
 /// 25 C in steps of 7.8125 m°C.
 const DIE_TEMPERATURE: u16 = 3200;
 const BUS_STEP: Voltage = Voltage::from_volts(195.3125e-6);
@@ -59,6 +63,8 @@ pub struct SimIna228 {
     energy: i128,
     counted_at: Uptime,
     converting: bool,
+    /// CNVRF, CHARGEOF and ENERGYOF.
+    flags: u16,
 }
 
 impl SimIna228 {
@@ -77,6 +83,7 @@ impl SimIna228 {
             energy: 0,
             counted_at: Uptime::START,
             converting: true,
+            flags: 0,
         }
     }
 
@@ -125,6 +132,7 @@ impl SimIna228 {
         if self.frozen {
             return;
         }
+        self.flags |= CNVRF;
         if self.mode() & 0b010 != 0 {
             let step = SHUNT_STEPS[usize::from(self.config & ADCRANGE != 0)];
             self.shunt = quantise(self.front.shunt_seen(), step, -END - 1, END);
@@ -152,8 +160,15 @@ impl SimIna228 {
         let micros = i128::try_from(now.since(self.counted_at).as_micros()).unwrap_or(0);
         self.counted_at = self.counted_at.max(now);
         if self.converting {
+            let turns = |chip: &Self| {
+                ((chip.charge / MICRO + (1 << 39)).div_euclid(1 << 40), chip.energy / MICRO / 16 / (1 << 40))
+            };
+            let before = turns(self);
             self.charge += i128::from(self.current()) * micros;
             self.energy += i128::from(self.power()) * micros;
+            let after = turns(self);
+            self.flags |= if after.0 == before.0 { 0 } else { CHARGEOF };
+            self.flags |= if after.1 == before.1 { 0 } else { ENERGYOF };
         }
     }
 
@@ -196,7 +211,7 @@ impl SimIna228 {
             register::POWER => (self.power().cast_unsigned() & 0xff_ffff, 3),
             register::ENERGY => forty(self.energy / MICRO / 16),
             register::CHARGE => forty(self.charge / MICRO),
-            register::DIAG_ALRT => (MEMSTAT.into(), 2),
+            register::DIAG_ALRT => ((MEMSTAT | self.flags).into(), 2),
             register::MANUFACTURER_ID => (0x5449, 2),
             register::DEVICE_ID => (0x2281, 2),
             _ => (0, 2),
@@ -215,6 +230,12 @@ impl SimChip for SimIna228 {
 
     fn read(&mut self, buffer: &mut [u8]) {
         let (value, width) = self.read_register();
+        self.flags &= match self.pointer {
+            register::DIAG_ALRT => !CNVRF,
+            register::CHARGE => !CHARGEOF,
+            register::ENERGY => !ENERGYOF,
+            _ => !0,
+        };
         pointer::answer_wide(value, width, buffer);
     }
 

@@ -87,6 +87,30 @@ fn values_are_held_until_a_conversion_ends_and_in_shutdown() {
 }
 
 #[test]
+fn a_register_that_runs_over_is_told_until_it_is_read() {
+    for amps in [80.0, -80.0] {
+        let mut chip = chip();
+        let (volts, amps) = (Voltage::from_volts(12.0), Current::from_amps(amps));
+        chip.settle(volts, amps);
+        assert_eq!(read(&mut chip, 0xb, 2), 0b11, "a conversion ended, the memory is well");
+        assert_eq!(read(&mut chip, 0xb, 2), 0b01);
+        // 40 bits with a sign are full after 12.4 days of 80 A in steps of 156.25 uA; without one, energy in steps of 8 mJ
+        // takes 106.
+        chip.measure(Uptime::from_secs(12 * 86_400), volts, amps);
+        assert_eq!(read(&mut chip, 0xb, 2) & 0xc00, 0);
+        chip.measure(Uptime::from_secs(13 * 86_400), volts, amps);
+        assert_eq!(read(&mut chip, 0xb, 2) & 0xc00, 0x400);
+        let charge = (read(&mut chip, 10, 5) << 24).cast_signed() >> 24;
+        assert_eq!(charge > 0, amps.amps() < 0.0, "it goes on at the other end");
+        assert_eq!(read(&mut chip, 0xb, 2) & 0xc00, 0, "it was read");
+        chip.measure(Uptime::from_secs(110 * 86_400), volts, amps);
+        assert_eq!(read(&mut chip, 0xb, 2) & 0x800, 0x800);
+        read(&mut chip, 9, 5);
+        assert_eq!(read(&mut chip, 0xb, 2) & 0x800, 0);
+    }
+}
+
+#[test]
 fn a_reset_forgets_settings_and_counts() {
     let mut chip = chip();
     write(&mut chip, 1, 0xb000);
