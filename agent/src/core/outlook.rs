@@ -133,8 +133,10 @@ mod tests {
             let now = Uptime::from_secs(step * 10);
             let voltage = Voltage::from_volts(12.55 - 0.0002 * step as f64);
             let current = Some(Current::from_amps(amps));
-            estimator
-                .observe(now, &Sample { voltage, current, temperature: None, reported: None, raw: step });
+            estimator.observe(
+                now,
+                &Sample { voltage, current, temperature: None, reported: None, count: None, raw: step },
+            );
             loads.observe(now, Stage::Normal, estimator.load());
         }
         (estimator, loads)

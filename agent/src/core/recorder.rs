@@ -265,6 +265,7 @@ mod tests {
                 current: Some(Current::from_amps(0.5)),
                 temperature: None,
                 reported: None,
+                count: None,
                 raw: self.now.as_millis(),
             };
             let mut actions = Vec::new();

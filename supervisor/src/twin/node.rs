@@ -107,6 +107,7 @@ pub(super) fn sample(
             current: Some(measured.current),
             temperature,
             reported: None,
+            count: None,
             raw: measured.raw,
         }),
         Err(error) => Err(error.fault()),

@@ -142,6 +142,7 @@ fn collapse(config: &Config) -> Collapse {
             current: Some(measured.current),
             temperature: None,
             reported: None,
+            count: None,
             raw: measured.raw,
         };
         agent.handle(now, Event::Sensor { sensor: SensorId(0), reading: Ok(sample) }, actions);

@@ -48,6 +48,7 @@ pub(crate) fn sample(row: &Row) -> Sample {
         current: Some(Current::from_amps(row.amps)),
         temperature: Some(Temperature::from_celsius(row.celsius)),
         reported: None,
+        count: None,
         raw: 0,
     }
 }

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use protocol::{Current, Fault, Soc, Uptime, Voltage};
 
-use super::reading::Sample;
+use super::reading::{Count, Sample};
 use crate::config::Battery;
 
 mod answer;
 mod bank;
 mod cell;
 mod chance;
+mod counting;
 mod drift;
 mod fall;
 mod full;
@@ -138,6 +139,7 @@ struct Last {
     at: Uptime,
     voltage: Voltage,
     current: Option<Current>,
+    count: Option<Count>,
 }
 
 impl Estimator {
@@ -214,11 +216,11 @@ impl Estimator {
             self.celsius += (temperature.celsius() - self.celsius) * part;
         }
         self.fault = None;
-        let before = self.last.and_then(|last| last.current);
+        let last = self.last;
         let Some(read) = sample.current else {
             self.voltage_only.observe(&self.cell, volts, seconds);
             self.compensate(volts, seconds);
-            self.last = Some(Last { at: now, voltage: sample.voltage, current: None });
+            self.last = Some(Last { at: now, voltage: sample.voltage, current: None, count: None });
             return;
         };
         self.suspect.observe(volts, self.turned(read.amps()), seconds, self.cell.label);
@@ -226,13 +228,20 @@ impl Estimator {
             self.turn();
         }
         let amps = self.turned(read.amps()) - self.leak;
-        self.last = Some(Last { at: now, voltage: sample.voltage, current: Some(Current::from_amps(amps)) });
+        let current = Some(Current::from_amps(amps));
+        self.last = Some(Last { at: now, voltage: sample.voltage, current, count: sample.count });
+        let counted = self.counted_mean(last, sample, passed);
         if passed > GAP_MAX {
-            self.bridge(passed);
+            match counted {
+                Some(mean) => self.bridge_counted(mean, passed),
+                None => self.bridge(passed),
+            }
             return;
         }
-        let mean = before.map_or(amps, |before| 0.5 * (before.amps() + amps));
-        self.count(mean, seconds);
+        self.count(
+            counted.unwrap_or_else(|| Self::mean_of(last.and_then(|last| last.current), amps)),
+            seconds,
+        );
         self.gassed += self.cell.gassing(volts, self.celsius) * seconds / 3600.0;
         self.load.observe(volts, amps, seconds);
         self.window.add(volts, amps, seconds, self.cell.label, self.cell.rest_most());
@@ -258,21 +267,6 @@ impl Estimator {
     fn compensate(&mut self, rest: f64, seconds: f64) {
         let part = weight(seconds, COMPENSATED_SECONDS);
         self.compensated = Some(self.compensated.map_or(rest, |mean| mean + (rest - mean) * part));
-    }
-
-    fn count(&mut self, amps: f64, seconds: f64) {
-        let charge = amps * seconds / 3600.0;
-        if self.suspect.is_at_end(amps + self.leak) {
-            self.unseen += charge;
-        }
-        if charge > 0.0 {
-            self.pending.0 += charge;
-            self.counted.0 += charge;
-        } else {
-            self.pending.1 -= charge;
-            self.counted.1 -= charge;
-        }
-        self.counted.2 += seconds / 3600.0;
     }
 
     /// Tells the bank what was counted, and lets it look at the window's voltage.

@@ -61,6 +61,7 @@ impl Plant {
             current: Some(Current::from_amps(amps * self.gain)),
             temperature: Some(Temperature::from_celsius(25.0)),
             reported: None,
+            count: None,
             raw: self.seconds,
         };
         (Uptime::from_secs(self.seconds), sample)
@@ -338,6 +339,7 @@ fn full_is_learned_from_a_charge_and_the_night_after_counts_from_there() {
             current: Some(Current::from_amps(amps - 0.1 * chance::mixed(step))),
             temperature: None,
             reported: None,
+            count: None,
             raw: step,
         };
         estimator.observe(Uptime::from_secs(seconds), &sample);
@@ -370,6 +372,7 @@ fn voltage_alone_gives_a_coarser_value_that_says_so() {
             current: None,
             temperature: None,
             reported: None,
+            count: None,
             raw: minute,
         };
         estimator.observe(Uptime::from_secs(minute * 60), &sample);
@@ -391,6 +394,7 @@ fn sunny_day(plant: &mut Plant, estimator: &mut Estimator) {
             current: Some(Current::from_amps(amps + 0.01 * chance::mixed(plant.seconds + 1))),
             temperature: Some(Temperature::from_celsius(25.0)),
             reported: None,
+            count: None,
             raw: plant.seconds,
         };
         estimator.observe(Uptime::from_secs(plant.seconds), &sample);

@@ -3,10 +3,11 @@
 //! Each sensor has a [`watch::Watch`]: it tells a living sensor from a stuck, absurd or silent one. This module puts
 //! several sensors of one supply together: one of them rules, the others check it. When two differ by more than their
 //! errors explain, nobody can say which is right, so the worse one (the lower voltage) rules until they agree again.
-//! [`currents`] does the same for the current, and [`Filter::reported`] hands on what charge the sensors themselves report.
+//! [`currents`] does the same for the current, [`counts`] for what a sensor counts by itself, and [`Filter::reported`] hands on what charge the sensors themselves report.
 //!
 //! What comes out is a believable sample, or the typed reason why there is none; never a number made up.
 
+mod counts;
 mod currents;
 mod watch;
 
@@ -18,6 +19,7 @@ use protocol::{Current, Fault, Seconds, Soc, Uptime, Voltage};
 use super::action::{Action, Warning};
 use super::reading::{Reading, Sample, SensorId};
 use crate::config::{Battery, Config, Sensor};
+use counts::Counts;
 use currents::Currents;
 use watch::{Change, Limits, Watch};
 
@@ -54,6 +56,7 @@ pub struct Filter {
     ruling: usize,
     disagreement: Disagreement,
     currents: Currents,
+    counts: Counts,
     silence: Duration,
 }
 
@@ -77,6 +80,7 @@ impl Filter {
             ruling: 0,
             disagreement: Disagreement::default(),
             currents: Currents::default(),
+            counts: Counts::default(),
             silence: (interval * 5).max(Duration::from_secs(10)),
         }
     }
@@ -95,6 +99,7 @@ impl Filter {
     pub fn is_faulty(&self) -> bool {
         self.disagreement.standing.is_some()
             || self.currents.differ()
+            || self.counts.differ()
             || self.watches.iter().any(Watch::is_faulty)
     }
 
@@ -121,7 +126,7 @@ impl Filter {
         self.cross_check(now, actions);
         self.cross_check_currents(now, actions);
         self.choose();
-        self.hear(now, index)
+        self.hear(now, index, actions)
     }
 
     /// Looks for sensors that have gone silent.
@@ -140,7 +145,7 @@ impl Filter {
             return Heard::Nothing;
         }
         self.choose();
-        self.hear(now, self.ruling)
+        self.hear(now, self.ruling, actions)
     }
 
     /// When a sensor that says nothing is to be noticed.
@@ -150,7 +155,7 @@ impl Filter {
     }
 
     /// What the sensor at `index` has just said, as the supply's reading.
-    fn hear(&self, now: Uptime, index: usize) -> Heard {
+    fn hear(&mut self, now: Uptime, index: usize, actions: &mut Vec<Action>) -> Heard {
         let Some(watch) = self.watches.get(self.ruling) else { return Heard::Miss(Fault::NoSensor) };
         if let Some(fault) = watch.fault() {
             return Heard::Miss(fault);
@@ -159,11 +164,20 @@ impl Filter {
             return Heard::Nothing;
         }
         let Some(mut sample) = watch.fresh(now) else { return Heard::Nothing };
+        let most = watch.most();
+        let mut counts = self.counts;
+        counts.take(now, index, &mut sample, most, actions);
+        self.counts = counts;
+        let own = sample.current;
         let mut others = self.currents(now).map(|(_, current)| current);
         if self.currents.differ() {
             sample.current = others.max_by(|a, b| a.amps().total_cmp(&b.amps()));
         } else if sample.current.is_none() {
             sample.current = others.next();
+        }
+        if sample.current != own {
+            // Another sensor's current, which this one's count knows nothing of.
+            sample.count = None;
         }
         Heard::Sample(sample)
     }

@@ -43,6 +43,7 @@ impl Bench {
             current: Some(Current::from_amps(amps)),
             temperature: None,
             reported: None,
+            count: None,
             raw: self.raw,
         }
     }

@@ -118,6 +118,11 @@ impl Watch {
         self.last.map_or(0.0, |(_, sample)| sample.voltage.volts())
     }
 
+    /// The greatest believable current.
+    pub(super) const fn most(&self) -> Current {
+        self.limits.current
+    }
+
     /// When the sensor last said anything.
     pub(super) const fn heard_at(&self) -> Option<Uptime> {
         self.heard

@@ -70,6 +70,7 @@ fn a_value_that_never_moves() {
         current: Some(protocol::Current::from_amps(HEALTHY.1)),
         temperature: None,
         reported: None,
+        count: None,
         raw: 0,
     };
     survives(Fault::Stuck { held: protocol::Seconds(0) }, |world| world.reading(Ok(frozen)));

@@ -370,7 +370,14 @@ fn any_event() -> impl Strategy<Value = (u32, Event)> {
     let reading = (10.0..15.0_f64, -5.0..5.0_f64, any::<u64>()).prop_map(|(volts, amps, raw)| {
         let temperature = Some(Temperature::from_celsius(amps * 5.0));
         let current = Some(Current::from_amps(amps));
-        Ok(Sample { voltage: Voltage::from_volts(volts), current, temperature, reported: None, raw })
+        Ok(Sample {
+            voltage: Voltage::from_volts(volts),
+            current,
+            temperature,
+            reported: None,
+            count: None,
+            raw,
+        })
     });
     let fault =
         prop::sample::select(&[Fault::NoAcknowledge, Fault::BusGone, Fault::NotYet, Fault::TraceEnded][..]);

@@ -160,6 +160,7 @@ impl World {
             current: Some(Current::from_amps(amps)),
             temperature: None,
             reported: None,
+            count: None,
             raw: self.raw,
         };
         self.reading(Ok(sample));

@@ -38,6 +38,7 @@ impl Source for Hwmon {
                     current,
                     temperature: None,
                     reported: None,
+                    count: None,
                     raw: measured.raw,
                 })
             }

@@ -25,13 +25,13 @@ impl Device {
                 let told = device.read()?;
                 let (voltage, current, temperature) = (told.voltage, told.current, told.temperature);
                 let reported = told.soc.filter(|_| *charge);
-                Ok(Sample { voltage, current, temperature, reported, raw: told.raw })
+                Ok(Sample { voltage, current, temperature, reported, count: None, raw: told.raw })
             }
             Self::Iio(device, divider, reversed) => {
                 let told = device.read()?;
                 let current = told.current.map(|current| if *reversed { -current } else { current });
                 let voltage = told.voltage * *divider;
-                Ok(Sample { voltage, current, temperature: None, reported: None, raw: told.raw })
+                Ok(Sample { voltage, current, temperature: None, reported: None, count: None, raw: told.raw })
             }
         }
     }

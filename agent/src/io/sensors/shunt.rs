@@ -17,7 +17,7 @@ use super::Source;
 use super::back_off::BackOff;
 use crate::config::{ChannelSensor, ConverterSensor, GaugeSensor, ShuntSensor};
 use crate::core::event::ActionError;
-use crate::core::reading::{Reading, Sample};
+use crate::core::reading::{Count, Reading, Sample};
 
 /// The chip behind the registers.
 enum Chip<B> {
@@ -42,16 +42,19 @@ impl<B: I2c> Chip<B> {
         }
     }
 
-    /// A sample with the chip's own sign of the current.
-    fn read(&mut self) -> Result<Sample, Error<B::Error>> {
+    /// A sample with the chip's own sign of the current; `place` is the sensor's in the config.
+    fn read(&mut self, place: u8) -> Result<Sample, Error<B::Error>> {
         match self {
             Self::Ina219(chip) => chip.read().map(sample),
             Self::Ina226(chip) => chip.read().map(sample),
-            Self::Ina228(chip) => chip.read().map(sample),
+            Self::Ina228(chip) => {
+                let (measured, ina228::Counted { epoch, charge }) = chip.read_counting()?;
+                Ok(Sample { count: Some(Count { epoch: (place, epoch), out: charge }), ..sample(measured) })
+            }
             Self::Ina3221(chip) => chip.read().map(sample),
             Self::Ads1115(chip) => {
                 let ads1115::Measured { voltage, current, raw } = chip.read()?;
-                Ok(Sample { voltage, current, temperature: None, reported: None, raw })
+                Ok(Sample { voltage, current, temperature: None, reported: None, count: None, raw })
             }
             Self::Max17048(chip, cells, counts) => {
                 let measured = chip.read()?;
@@ -60,6 +63,7 @@ impl<B: I2c> Chip<B> {
                     current: None,
                     temperature: None,
                     reported: counts.then_some(measured.soc),
+                    count: None,
                     raw: measured.raw,
                 })
             }
@@ -81,12 +85,13 @@ impl<B: I2c> Chip<B> {
 
 fn sample(measured: Measurement) -> Sample {
     let Measurement { voltage, current, raw, .. } = measured;
-    Sample { voltage, current: Some(current), temperature: None, reported: None, raw }
+    Sample { voltage, current: Some(current), temperature: None, reported: None, count: None, raw }
 }
 
 /// A chip as a sensor.
 pub(super) struct Shunt<B> {
     chip: Result<Chip<B>, SettingsError>,
+    place: u8,
     reversed: bool,
     configured: bool,
     back_off: BackOff,
@@ -135,7 +140,9 @@ impl<B: I2c<Error: Display + Debug>> Shunt<B> {
 
     /// The config has proved the settings; should they be refused all the same, every reading says so.
     fn new(chip: Result<Chip<B>, SettingsError>, sensor: usize, reversed: bool) -> Self {
-        Self { chip, reversed, configured: false, back_off: BackOff::new(sensor) }
+        // There are no 256 sensors; the last would share a number, never a count.
+        let place = u8::try_from(sensor).unwrap_or(u8::MAX);
+        Self { chip, place, reversed, configured: false, back_off: BackOff::new(sensor) }
     }
 }
 
@@ -181,11 +188,12 @@ impl<B: I2c<Error: Display + Debug>> Source for Shunt<B> {
             self.back_off.not_before(ready);
             return Err(self.back_off.holds(now).unwrap_or(Fault::NotYet));
         }
-        match chip.read() {
+        match chip.read(self.place) {
             Ok(mut sample) => {
                 self.back_off.well();
                 if self.reversed {
                     sample.current = sample.current.map(|current| -current);
+                    sample.count = sample.count.map(|count| Count { out: -count.out, ..count });
                 }
                 Ok(sample)
             }
@@ -269,6 +277,35 @@ mod tests {
                 sensor.read(now).is_ok()
             });
             assert!(mended, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn an_ina228s_own_count_comes_with_the_wirings_sign_and_not_over_a_reset() {
+        use hardware::sim::chips::SimIna228;
+
+        for (reversed, sign) in [(false, 1.0), (true, -1.0)] {
+            let bus = SimBus::new();
+            let chip = bus.attach(0x40, SimIna228::new(SHUNT));
+            let flow = |second: u64| {
+                let amps = Current::from_amps(6.0);
+                chip.with(|chip| chip.measure(Uptime::from_secs(second), Voltage::from_volts(12.5), amps));
+            };
+            let mut sensor = Shunt::ina228(bus.clone(), 3, &settings(reversed));
+            let mut read = |second: u64| {
+                flow(second);
+                sensor.read(Uptime::from_secs(second)).map(|sample| sample.count.unwrap())
+            };
+            assert_eq!(read(1), Err(Fault::NotYet));
+            let (first, second) = (read(10).unwrap(), read(610).unwrap());
+            let since = second.since(first).unwrap().amp_hours();
+            assert!((since - sign).abs() < 0.001, "600 s of 6 A are an ampere-hour, not {since}");
+            assert_eq!(second.epoch.0, 3);
+            bus.inject(BusFault::ForgetSettings);
+            assert_eq!(read(620), Err(Fault::SettingsLost));
+            bus.heal();
+            let after = (630..700).find_map(|second| read(second).ok()).unwrap();
+            assert_eq!(after.since(second), None, "it began at nothing again");
         }
     }
 

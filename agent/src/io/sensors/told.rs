@@ -37,6 +37,7 @@ impl Told {
             current: account.battery_current(self.load_output),
             temperature: account.temperature,
             reported: account.soc.filter(|_| self.charge),
+            count: None,
             raw: life,
         }
     }
