@@ -14,7 +14,7 @@ use tests::{require, wait};
 use crate::field::{Field, PATIENCE};
 
 /// What a container's control group says: whether its processes stand still.
-fn stands_still(id: &str) -> bool {
+pub(crate) fn stands_still(id: &str) -> bool {
     // Of either version, wherever this engine has it.
     let find = format!(
         "find /sys/fs/cgroup -path '*{id}*' \\( -name freezer.state -o -name cgroup.freeze \\) -exec cat {{}} + 2>/dev/null"

@@ -13,4 +13,5 @@ mod dusk;
 mod engine;
 mod faults;
 mod field;
+mod release;
 mod whole_loop;
