@@ -310,16 +310,22 @@ mod tests {
     }
 
     #[test]
-    fn every_other_chip_reads_as_it_is_wired_and_heals() {
-        use hardware::sim::chips::{SimAds1115, SimIna228, SimIna3221, SimMax17048};
+    fn every_chip_reads_as_it_is_wired_and_heals() {
+        use hardware::sim::chips::{SimAds1115, SimIna219, SimIna228, SimIna3221, SimMax17048};
         use protocol::Soc;
 
         let bus = SimBus::new();
         let (volts, amps) = (Voltage::from_volts(12.5), Current::from_amps(3.0));
         bus.attach(0x40, SimIna228::new(SHUNT)).with(|chip| chip.settle(volts, amps));
+        let low = bus.attach(0x44, SimIna219::new(SHUNT));
+        let usual = bus.attach(0x45, SimIna226::new(SHUNT));
         let triple = bus.attach(0x41, SimIna3221::new([Resistance::from_ohms(0.01); 3]));
         let inputs = [(volts, -amps), (volts, amps), (Voltage::ZERO, Current::ZERO)];
-        let settle = || triple.with(|chip| chip.settle(inputs));
+        let settle = || {
+            triple.with(|chip| chip.settle(inputs));
+            low.with(|chip| chip.settle(volts, -amps));
+            usual.with(|chip| chip.settle(volts, -amps));
+        };
         let inputs = [volts / 6.0, Voltage::ZERO, Voltage::from_volts(1.65 + 3.0 * 0.066), Voltage::ZERO];
         bus.attach(0x48, SimAds1115::new()).with(|chip| chip.measure(Uptime::START, inputs));
         let cell = Voltage::from_volts(3.125);
@@ -347,7 +353,10 @@ mod tests {
             reversed: false,
         };
         let gauge = GaugeSensor { bus: path, cells: 4, charge: true };
+        let at = |address| ShuntSensor { address, ..settings(false) };
         for (mut sensor, current, reported) in [
+            (Shunt::ina219(bus.clone(), 0, &at(0x44)), Some(-3.0), None),
+            (Shunt::ina226(bus.clone(), 0, &at(0x45)), Some(-3.0), None),
             (Shunt::ina228(bus.clone(), 0, &settings(false)), Some(3.0), None),
             (Shunt::ina3221(bus.clone(), 0, &channel), Some(-3.0), None),
             (Shunt::ads1115(bus.clone(), 0, &converter), Some(3.0), None),
