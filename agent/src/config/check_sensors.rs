@@ -1,5 +1,7 @@
 //! What each `[[sensor]]` must keep to, alone and beside the others.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use hardware::battery::Chemistry;
@@ -30,7 +32,7 @@ pub(super) fn sensors(
     interval: Option<Duration>,
 ) {
     let mut seen = Seen::default();
-    let mut replay_line = None;
+    let (mut replay_line, mut kinds) = (None, BTreeMap::new());
     for Part { section, value } in sensors {
         alone(document, section, value, chemistry);
         if value.answers_later()
@@ -46,6 +48,7 @@ pub(super) fn sensors(
             }
             continue;
         }
+        one_kind(document, section, value, &mut kinds);
         let (key, what) = place(value);
         seen.once(document, section, key, what);
         if let Sensor::Ina226(ShuntSensor { alert: Some(at), .. }) = value {
@@ -55,10 +58,53 @@ pub(super) fn sensors(
     count(document, "sensor", sensors);
 }
 
+/// Ways to speak to what is at one address or on one line: no two of them go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    OneChannel,
+    ThreeChannels,
+    VeDirect,
+    Modbus,
+}
+
+/// What was seen first at an address or on a line: how it speaks, its kind, and the config's line.
+type Spoken = (Speech, &'static str, usize);
+
+/// What is at one address or on one line speaks one way, however many of its channels or units are read.
+fn one_kind(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    sensor: &Sensor,
+    seen: &mut BTreeMap<String, Spoken>,
+) {
+    let Some((speech, kind, what)) = shared(sensor) else { return };
+    let line = document.line_of(section, &["kind"]);
+    let (first, other, at) = *seen.entry(what.clone()).or_insert((speech, kind, line));
+    if first != speech {
+        let what = What::Value(format!("{what} is there as {other} too, on line {at}"));
+        complain(document, section, "kind", what);
+    }
+}
+
+/// What a sensor may share with others that speak as it does.
+fn shared(sensor: &Sensor) -> Option<(Speech, &'static str, String)> {
+    let chip = |address: u8, bus: &Path| format!("the chip at {address:#04x} on {}", bus.display());
+    let line = |port: &Path| format!("the serial line {}", port.display());
+    Some(match sensor {
+        Sensor::Ina219(s) => (Speech::OneChannel, "ina219", chip(s.address, &s.bus)),
+        Sensor::Ina226(s) => (Speech::OneChannel, "ina226", chip(s.address, &s.bus)),
+        Sensor::Ina228(s) => (Speech::OneChannel, "ina228", chip(s.address, &s.bus)),
+        Sensor::Ina3221(s) => (Speech::ThreeChannels, "ina3221", chip(s.address, &s.bus)),
+        Sensor::VeDirect(s) => (Speech::VeDirect, "ve_direct", line(&s.port)),
+        Sensor::Epever(s) => (Speech::Modbus, "epever", line(&s.port)),
+        Sensor::Renogy(s) => (Speech::Modbus, "renogy", line(&s.port)),
+        _ => return None,
+    })
+}
+
 /// Where a sensor is, which no other may be: the key that says so, and words for it.
 fn place(sensor: &Sensor) -> (&'static str, String) {
-    let chip =
-        |address: u8, bus: &std::path::Path| format!("the chip at {address:#04x} on {}", bus.display());
+    let chip = |address: u8, bus: &Path| format!("the chip at {address:#04x} on {}", bus.display());
     match sensor {
         Sensor::Ina219(s) | Sensor::Ina226(s) | Sensor::Ina228(s) => ("address", chip(s.address, &s.bus)),
         Sensor::Ina3221(s) => ("channel", format!("channel {} of {}", s.channel, chip(s.address, &s.bus))),
