@@ -2,17 +2,21 @@
 //! that are only remembered. Speaks plain `std`, so that one compiler call builds it for an emulated Pi.
 //!
 //! `engine SOCKET NAME=CLASS...` says on stdout what is done to whom: `pause batch`, `update web quota=25000`, ...
+//!
+//! With `ENGINE_GROUPS=FOLDER` in its environment each container is a process in a control group of its own under that
+//! folder, as Docker's cgroupfs driver has them, and a pause is the group's freezer.
 
 #![allow(clippy::disallowed_methods, reason = "a program for tests: it touches sockets and files")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One remembered container.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Container {
     id: String,
     name: String,
@@ -20,6 +24,9 @@ struct Container {
     state: &'static str,
     /// `NanoCpus`, `CpuQuota`, `CpuPeriod`.
     cpu: [i64; 3],
+    /// Its control group, and the process in it while it runs.
+    group: Option<PathBuf>,
+    process: Option<Child>,
 }
 
 /// The CPU settings, as Docker calls them and as they are told.
@@ -36,9 +43,18 @@ fn main() -> ExitCode {
     let containers = (1_u32..).zip(args).map(|(number, spec)| {
         let (name, class) = spec.split_once('=').unwrap_or((&spec, "standard"));
         let (name, class) = (name.to_owned(), class.to_owned());
-        Container { id: format!("{number:012x}{number:052x}"), name, class, state: "running", cpu: [0; 3] }
+        let id = format!("{number:012x}{number:052x}");
+        let group = std::env::var_os("ENGINE_GROUPS").map(|folder| PathBuf::from(folder).join(&id));
+        Container { id, name, class, state: "running", cpu: [0; 3], group, process: None }
     });
-    let containers: Shared = Arc::new(Mutex::new(containers.collect()));
+    let mut containers: Vec<Container> = containers.collect();
+    for container in &mut containers {
+        if let Err(error) = begin(container) {
+            eprintln!("engine: {}: {error}", container.name);
+            return ExitCode::FAILURE;
+        }
+    }
+    let containers: Shared = Arc::new(Mutex::new(containers));
     let _ = std::fs::remove_file(&socket);
     let listener = match UnixListener::bind(&socket) {
         Ok(listener) => listener,
@@ -53,6 +69,33 @@ fn main() -> ExitCode {
         std::thread::spawn(move || serve(&link, &containers));
     }
     ExitCode::SUCCESS
+}
+
+/// Starts a container's process, in its group.
+fn begin(container: &mut Container) -> std::io::Result<()> {
+    let Some(group) = &container.group else { return Ok(()) };
+    std::fs::create_dir_all(group)?;
+    // It does a little and waits, as work that is of use to somebody does.
+    let mut process = Command::new("sh");
+    process.args(["-c", "while :; do sleep 1; done"]).stdin(Stdio::null());
+    let process = container.process.insert(process.spawn()?);
+    std::fs::write(group.join("cgroup.procs"), process.id().to_string())
+}
+
+/// Has the kernel do to a container's group what Docker's runtime would.
+fn carry_out(container: &mut Container, what: &str) -> std::io::Result<()> {
+    let Some(group) = container.group.clone() else { return Ok(()) };
+    match what {
+        "pause" => std::fs::write(group.join("cgroup.freeze"), "1"),
+        "unpause" => std::fs::write(group.join("cgroup.freeze"), "0"),
+        "start" => begin(container),
+        _ => {
+            // Frozen processes die of this too.
+            std::fs::write(group.join("cgroup.kill"), "1")?;
+            std::fs::write(group.join("cgroup.freeze"), "0")?;
+            container.process.take().map_or(Ok(()), |mut process| process.wait().map(drop))
+        }
+    }
 }
 
 fn say(words: &str) {
@@ -144,6 +187,9 @@ fn one(container: &mut Container, what: &str, body: &str) -> (u16, String) {
     }
     if !needed.contains(&container.state) {
         return refused("it is not in a state for that");
+    }
+    if let Err(error) = carry_out(container, what) {
+        return (500, format!(r#"{{"message":"{error}"}}"#));
     }
     container.state = becomes;
     say(&format!("{what} {}", container.name));

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{program, wait};
@@ -243,11 +244,13 @@ impl Pi {
         self.chip(0x02, (volts / 1.25e-3).round() as u16);
     }
 
-    /// The card as a power cut at this very moment would leave it.
-    pub(crate) fn copy_card(&mut self, to: &Path) {
-        self.qmp("stop", &json!({}));
+    /// The card as the death of QEMU at this very moment would leave it: the process is stopped wherever it is, between two
+    /// writes of one request too, which its own `stop` would let end.
+    pub(crate) fn cut_card(&mut self, to: &Path) {
+        let signal = |signal| kill_process(Pid::from_child(&self.qemu), signal).expect("a signal to QEMU");
+        signal(Signal::STOP);
         host(Command::new("cp").arg("--sparse=always").arg(&self.card).arg(to));
-        self.qmp("cont", &json!({}));
+        signal(Signal::CONT);
     }
 
     /// Waits until the board has switched itself off.

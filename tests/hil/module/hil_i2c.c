@@ -3,13 +3,29 @@
 // the first byte of a write sets the register pointer, two more set the register; a read gives the register again and
 // again. Registers and faults are set from outside, under /sys/kernel/debug/hil_i2c.
 //
+// The chip compares VBUS with its limit by itself and pulls its ALERT pin as an INA226 does (SBOS547B 7.4.1 and table 15: BUL,
+// APOL, LEN, AFF); its next conversion ends as soon as a register is set or a transfer begins.
+//
 // Beside it hang two port expanders: at 0x20 an MCP23017 (Microchip DS20001952, BANK = 0: 22 registers of a byte, the pointer
 // counts on and round), at 0x38 a PCF8574A (TI SCPS068: one byte, no register). Write 1 to `dip` and their power was away.
 #include <linux/debugfs.h>
 #include <linux/i2c.h>
 #include <linux/module.h>
+#include "hil.h"
+
+#define VBUS 0x02
+#define MASK_ENABLE 0x06
+#define ALERT_LIMIT 0x07
+#define BUL BIT(12)
+#define AFF BIT(4)
+#define APOL BIT(1)
+#define LEN BIT(0)
+// What a write to MASK_ENABLE leaves: the functions, the polarity, the latch.
+#define MASK_KEPT 0xfc03
 
 static u16 registers[256];
+// The alert has been raised and, when latched, not yet read.
+static bool raised;
 static u8 pointer;
 static u8 address = 0x40;
 // 0: none. 1: the chip does not answer, as bcm2835 says it. 2: the bus hangs. 3: every bit reads as one.
@@ -36,21 +52,58 @@ static u16 result(u8 number)
 	return value;
 }
 
-static int one(struct i2c_msg *message)
+// The pin: low when the alert is raised, unless APOL turns it round.
+static void drive(void)
+{
+	hil_alert(raised != !!(registers[MASK_ENABLE] & APOL));
+}
+
+static void compare(void)
+{
+	u16 mask = registers[MASK_ENABLE];
+	bool under = (mask & BUL) && registers[VBUS] < registers[ALERT_LIMIT];
+
+	raised = under || (raised && (mask & LEN) && (mask & BUL));
+	drive();
+}
+
+static void one(struct i2c_msg *message)
 {
 	u16 at;
 
 	if (message->flags & I2C_M_RD) {
+		u16 flags = pointer == MASK_ENABLE && raised ? AFF : 0;
+
 		for (at = 0; at < message->len; at++)
-			message->buf[at] = result(pointer) >> (at % 2 ? 0 : 8);
-		return 0;
+			message->buf[at] = (result(pointer) | flags) >> (at % 2 ? 0 : 8);
+		if (pointer == MASK_ENABLE) {
+			raised = false;
+			drive();
+		}
+		return;
 	}
 	if (message->len > 0)
 		pointer = message->buf[0];
-	if (message->len >= 3)
+	if (message->len >= 3) {
 		registers[pointer] = message->buf[1] << 8 | message->buf[2];
+		if (pointer == MASK_ENABLE)
+			registers[pointer] &= MASK_KEPT;
+	}
+}
+
+static int register_get(void *data, u64 *value)
+{
+	*value = *(u16 *)data;
 	return 0;
 }
+
+static int register_set(void *data, u64 value)
+{
+	*(u16 *)data = value;
+	compare();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(register_file, register_get, register_set, "0x%04llx\n");
 
 static void power_on(void)
 {
@@ -113,6 +166,7 @@ static int transfer(struct i2c_adapter *adapter, struct i2c_msg *messages, int c
 	transfers++;
 	if (fault == 2)
 		return -ETIMEDOUT;
+	compare();
 	for (at = 0; at < count; at++) {
 		if (messages[at].addr == 0x20) {
 			mcp_one(&messages[at]);
@@ -148,8 +202,11 @@ static struct i2c_adapter adapter = {
 
 static int __init hil_init(void)
 {
-	int number;
+	int number, failed;
 
+	failed = hil_gpio_init();
+	if (failed)
+		return failed;
 	power_on();
 	registers[0x00] = 0x4127;
 	registers[0xfe] = 0x5449;
@@ -159,7 +216,7 @@ static int __init hil_init(void)
 		char name[4];
 
 		snprintf(name, sizeof(name), "%02x", number);
-		debugfs_create_x16(name, 0600, folder, &registers[number]);
+		debugfs_create_file_unsafe(name, 0600, folder, &registers[number], &register_file);
 	}
 	debugfs_create_u8("fault", 0600, folder, &fault);
 	debugfs_create_u8("noise", 0600, folder, &noise);
@@ -176,9 +233,10 @@ static void __exit hil_exit(void)
 {
 	i2c_del_adapter(&adapter);
 	debugfs_remove_recursive(folder);
+	hil_gpio_exit();
 }
 
 module_init(hil_init);
 module_exit(hil_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("A chip of 16-bit registers for tests");
+MODULE_DESCRIPTION("Chips on an I2C bus and a gpiochip, for tests");
