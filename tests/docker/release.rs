@@ -48,7 +48,7 @@ fn what_was_paused_throttled_and_frozen_is_free_again_also_twice_and_without_doc
     let id = field.engine.inspect("batch-1", "{{.Id}}");
 
     // No Docker behind the socket: it ends at once, names the containers, and says what to do.
-    let (socket, away) = (field.engine.socket().to_owned(), field.file("away.sock"));
+    let (socket, away) = (field.engine.socket().clone(), field.file("away.sock"));
     std::fs::rename(&socket, &away).unwrap();
     let output = release(&config);
     let words = said(&output);

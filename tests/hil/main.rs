@@ -208,7 +208,11 @@ fn what_the_board_can_do_without_is_off(pi: &mut Pi) {
 /// The agent is gone for good, as when its package is removed, with a container paused, one throttled, and then one frozen
 /// behind Docker's back: all is given back, once and twice; without Docker it says what is left.
 fn released_everything_runs_and_is_as_it_was(pi: &mut Pi) {
-    pi.sh("echo >/run/engine.log");
+    // What it knows of the battery and its stage, Normal, are for the life after all this.
+    end_agent(pi, "TERM");
+    pi.sh("cp /var/lib/heliostat/agent.state /run/kept.state");
+    pi.sh(&format!("echo >/run/engine.log; {START}"));
+    edge::armed(pi);
     pi.battery(11.4, 1.0);
     pi.until("a pause and a cap", "cat /run/engine.log", PATIENCE, |log| {
         log.contains("pause batch") && log.contains("update web")
@@ -237,6 +241,7 @@ fn released_everything_runs_and_is_as_it_was(pi: &mut Pi) {
         assert_eq!(pi.sh(release), "no container is held by the agent");
         assert!(!batch_is_frozen(pi));
     }
+    pi.sh("cp /run/kept.state /var/lib/heliostat/agent.state");
 }
 
 /// Whether the deferrable container's processes stand still, by the kernel's word.
@@ -322,8 +327,7 @@ fn stage_on_card(pi: &mut Pi, folder: &Path) -> Stage {
 }
 
 fn a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(pi: &mut Pi) {
-    // From here on only what this test does is in the logs, and what can wait runs. (Throttle it is since the release: the next
-    // life takes the stage of the killed one up, and leaves its last rung after a quarter of an hour.)
+    // From here on only what this test does is in the logs, and what can wait runs.
     assert_eq!(pi.sh("cat /sys/kernel/debug/hil_i2c/fault"), "0");
     pi.until("a fresh reading", TAPE, PATIENCE, |said| !said.contains("no fresh reading"));
     wait::until("the fault's lamp to be dark", PATIENCE, || (steady(pi, 24) && !pi.gpio(24)).then_some(()));
