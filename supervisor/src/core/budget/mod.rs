@@ -23,7 +23,7 @@ pub(crate) use aim::Aim;
 pub use uses::Uses;
 
 use super::fleet::{Fleet, Node};
-use super::forecast::inference::{Doing, LoadModel};
+use super::forecast::inference::{Doing, Holding, LoadModel};
 use super::forecast::{Estimate as Inferred, Forecast, Learned, Observation, WallClock};
 use super::liveness::Liveness;
 use super::pace::Paces;
@@ -79,6 +79,7 @@ pub(crate) struct Budget {
     chemistry: Chemistry,
     forecast: Forecast,
     load: LoadModel,
+    holding: Holding,
     capacity: Capacity,
     uses: BTreeMap<NodeName, Uses>,
     accounts: Accounts,
@@ -165,6 +166,7 @@ impl Budget {
             chemistry,
             forecast: Forecast::new(site.site, learned),
             load,
+            holding: Holding::default(),
             capacity: Capacity::new(label, capacity),
             uses,
             accounts,
@@ -251,7 +253,8 @@ impl Budget {
         if dark {
             panel.power = Power::ZERO;
         }
-        let curtailed = self.site.hold_points().curtail(voltage, current);
+        let lit = panel.power > panel.spread;
+        let curtailed = self.holding.look(&self.site.hold_points(), voltage, current, lit);
         self.forecast.observe(now, Observation { wall, panel: Some(panel), curtailed });
         Some(panel.power)
     }

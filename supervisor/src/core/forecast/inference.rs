@@ -170,21 +170,53 @@ pub struct HoldPoints {
     pub tail: Current,
 }
 
-/// Both voltages are held to about this, temperature and cables included.
+/// The float voltage is held to about this, temperature and cables included.
 const HELD_WITHIN: Voltage = Voltage::from_volts(0.12);
+/// Where the battery was seen to be full, or must be close to it, no other voltage is near: then more is left to a charger
+/// that lowers both voltages as the battery warms. 18 mV a kelvin, the usual for lead-acid, is this much at 36 C.
+const WARM_WITHIN: Voltage = Voltage::from_volts(0.2);
+/// Chargers begin anew when the voltage falls this far below float, or less (Victron's: 0.4 V).
+const BEGINS_ANEW: Voltage = Voltage::from_volts(0.8);
 
 impl HoldPoints {
-    /// Whether the charger holds the panel back now: at the absorption voltage, or at the float voltage with next to no
-    /// current. Current is positive while the battery discharges.
+    /// Whether the charger holds the panel back now, as far as one moment tells: at the absorption voltage, or at the float voltage
+    /// with next to no current. Current is positive while the battery discharges.
     ///
     /// When the load draws on the battery at that voltage, the panel gives all it can.
     pub fn curtail(&self, voltage: Voltage, current: Current) -> bool {
         let charging = -current;
-        if charging < -self.tail {
-            return false;
-        }
-        let absorbing = voltage >= self.absorption - HELD_WITHIN;
         let floating = (voltage - self.float).abs() <= HELD_WITHIN && charging < self.tail;
-        absorbing || floating
+        self.carried(current) && (self.absorbing(voltage) || floating)
+    }
+
+    /// Whether the panel gives about what the load takes, or more.
+    fn carried(&self, current: Current) -> bool {
+        -current >= -self.tail
+    }
+
+    fn absorbing(&self, voltage: Voltage) -> bool {
+        voltage >= self.absorption - WARM_WITHIN
+    }
+}
+
+/// Follows a charger over the day. One moment at the float voltage does not tell a battery that is on its way up from one that is
+/// held there: a full battery still takes more than its tail for an hour or so after absorption. What came before does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holding {
+    /// The absorption voltage was reached, and charging has not begun anew since.
+    absorbed: bool,
+}
+
+impl Holding {
+    /// Takes a moment; whether the charger holds the panel back in it. `lit` is whether there is light on the panel: without
+    /// any, the next charge begins with all that the panel gives.
+    pub fn look(&mut self, points: &HoldPoints, voltage: Voltage, current: Current, lit: bool) -> bool {
+        if !lit || voltage < points.float - BEGINS_ANEW {
+            self.absorbed = false;
+        } else if points.carried(current) && points.absorbing(voltage) {
+            self.absorbed = true;
+        }
+        let held = self.absorbed && voltage >= points.float - WARM_WITHIN && points.carried(current);
+        held || points.curtail(voltage, current)
     }
 }

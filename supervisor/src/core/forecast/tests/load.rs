@@ -3,7 +3,7 @@
 use hardware::sim::noise::Gaussian;
 use protocol::{Current, Power, Voltage};
 
-use super::super::inference::{Doing, HoldPoints, LoadModel};
+use super::super::inference::{Doing, HoldPoints, Holding, LoadModel};
 
 /// The true load: a switch of 8 W, nodes of 2.9 W, 1.7 W more when busy.
 fn truth(doing: &Doing) -> f64 {
@@ -69,13 +69,18 @@ fn nonsense_teaches_nothing() {
     assert_eq!(model.sound(), before);
 }
 
-#[test]
-fn a_full_battery_holds_the_panel_back_and_a_rising_one_does_not() {
-    let hold = HoldPoints {
+/// An AGM battery of 70 Ah on the usual charger.
+fn usual() -> HoldPoints {
+    HoldPoints {
         absorption: Voltage::from_volts(14.4),
         float: Voltage::from_volts(13.6),
         tail: Current::from_amps(1.4),
-    };
+    }
+}
+
+#[test]
+fn a_full_battery_holds_the_panel_back_and_a_rising_one_does_not() {
+    let hold = usual();
     let curtail = |volts: f64, amps: f64| hold.curtail(Voltage::from_volts(volts), Current::from_amps(amps));
     assert!(curtail(14.38, -2.0), "absorption");
     assert!(curtail(13.62, -0.3), "float");
@@ -83,4 +88,39 @@ fn a_full_battery_holds_the_panel_back_and_a_rising_one_does_not() {
     assert!(!curtail(13.6, -6.0), "on the way to absorption");
     assert!(!curtail(13.6, 3.0), "the load is more than the panel gives");
     assert!(!curtail(12.9, -5.0), "bulk");
+}
+
+/// A day's moments: volts, amperes (negative while it charges), whether there is light, and whether the panel is held back.
+fn follow(moments: &[(f64, f64, bool, bool)]) {
+    let (points, mut holding) = (usual(), Holding::default());
+    for (volts, amps, lit, held) in moments {
+        let seen = holding.look(&points, Voltage::from_volts(*volts), Current::from_amps(*amps), *lit);
+        assert_eq!(seen, *held, "{volts} V, {amps} A");
+    }
+}
+
+#[test]
+fn after_absorption_the_panel_is_held_back_at_float_however_much_the_battery_still_takes() {
+    follow(&[
+        (13.59, -7.6, true, false), // on its way up
+        (14.37, -7.4, true, true),  // absorption
+        (13.56, -2.2, true, true),  // float, and more than the tail
+        (13.55, -1.2, true, true),
+        (13.2, -0.5, true, false), // a cloud: all that it gives
+        (13.5, 3.0, true, false),  // the load takes more than it gives
+        (13.56, -2.1, true, true),
+    ]);
+}
+
+#[test]
+fn a_charge_that_begins_anew_is_not_held_back_at_float() {
+    follow(&[(14.3, -5.0, true, true), (12.75, 0.5, true, false), (13.6, -6.0, true, false)]);
+    let morning = [(14.3, -5.0, true, true), (13.3, 2.0, false, false), (13.55, -6.0, true, false)];
+    follow(&morning);
+}
+
+#[test]
+fn a_charger_that_minds_the_heat_holds_back_lower() {
+    // 34 C: 0.16 V less of both.
+    follow(&[(14.24, -5.0, true, true), (13.44, -1.9, true, true)]);
 }
