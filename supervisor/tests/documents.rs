@@ -100,15 +100,13 @@ fn every_command_that_a_document_prints_is_one_that_the_program_takes() {
             Ok(text) if ends_in("service") => {
                 let runs = text.lines().filter_map(|line| line.strip_prefix("ExecStart="));
                 // What systemd fills in.
-                runs.map(|line| {
-                    format!(
-                        "```sh\n{}\n```\n",
-                        line.replace("${BAUD}", "9600")
-                            .replace("$MORE", "")
-                            .replace("$HELIOSTAT_AGENT_OPTIONS", "--dry-run")
-                    )
-                })
-                .collect()
+                let filled = |line: &str| {
+                    line.replace("${BAUD}", "9600")
+                        .replace("$MORE", "")
+                        .replace("$HELIOSTAT_AGENT_OPTIONS", "--dry-run")
+                };
+                let lines: Vec<String> = runs.map(filled).collect();
+                format!("```sh\n{}\n```\n", lines.join("\n"))
             }
             _ => continue,
         };
