@@ -192,6 +192,8 @@ fn a_network_that_falls_in_two_and_heals_stops_no_service_and_leaves_one_leader(
     });
     let tally = lab.watch(visitors);
     println!("in two for {} s, well {:.1} s after it healed: {tally}", SPLIT.as_secs(), healed.as_secs_f64());
+    println!("until it had been taken over: {}", tally.between(split_at, split_at + TAKEN_OVER));
+    println!("from the healing on: {}", tally.between(split_at + SPLIT, Duration::MAX));
     let during = tally.between(split_at + TAKEN_OVER, split_at + SPLIT);
     println!("once the side with the quorum had taken over: {during}");
     assert_eq!(during.failed(), 0, "{during}\n{}", journal(lab.holder()));
