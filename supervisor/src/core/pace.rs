@@ -189,6 +189,11 @@ impl Paces {
         self.switches.iter().any(|(_, switched)| switched == node)
     }
 
+    /// Whether this node is known to have a switch for another one: without it the relay rests.
+    pub(crate) fn switches_others(&self, node: &NodeName) -> bool {
+        self.switches.iter().any(|(through, switched)| through == node && switched != node)
+    }
+
     /// Who may be asked whether it has a switch for a node of which that is not known; nobody while an answer is awaited.
     pub(crate) fn may_ask(&self, node: &NodeName, fleet: &Fleet) -> Option<NodeName> {
         let awaited = self.asked.values().any(|(_, about)| about == node);

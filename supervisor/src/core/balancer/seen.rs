@@ -77,7 +77,8 @@ pub struct Check {
     pub enabled: bool,
     /// What the last one found.
     pub last: LastCheck,
-    /// The next one has begun, and is not answered yet. Of a host that is well that is seldom seen.
+    /// The next one has begun, and is not answered yet, where the last one was answered at once. Of a host that is well that is
+    /// seldom seen; of one whose checks take their time it would be seen, and its agent woken, all the time.
     pub pending: bool,
 }
 

@@ -254,10 +254,13 @@ impl Budget {
 }
 
 /// How far a plan may take a node. Masters wake the others and carry the address, and the leader's node goes last: only
-/// thresholds drain them. Who measures the supply, or cannot be woken again, is never parked by plan.
+/// thresholds drain them. Who measures the supply, switches others' power (its relays would rest, and they have power then), or
+/// cannot be woken again, is never parked by plan.
 fn deepest(node: &Node, around: Around<'_>) -> Stage {
     let leads = around.settings.host.as_ref() == Some(&node.name);
-    match (leads || node.master, node.has_sensor || !around.paces.has_switch(&node.name)) {
+    let paces = around.paces;
+    let stays = node.has_sensor || paces.switches_others(&node.name) || !paces.has_switch(&node.name);
+    match (leads || node.master, stays) {
         (true, _) => Stage::Shed,
         (false, true) => Stage::Drain,
         (false, false) => Stage::Halt,

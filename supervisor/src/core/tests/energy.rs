@@ -232,13 +232,18 @@ fn with_batch_nodes(soc: f64, skies: &[f64]) -> World {
 
 /// Answers what was asked about switches, and parks who is ordered to halt.
 fn serve_switches(world: &mut World, answered: &mut usize) {
+    serve_switches_of(world, answered, &[("pi8", "pi1"), ("pi9", "pi1")]);
+}
+
+/// As [`serve_switches`], with these nodes' switches, and who has them.
+fn serve_switches_of(world: &mut World, answered: &mut usize, switches: &[(&str, &str)]) {
     let sent: Vec<_> = world.site.sent[*answered..].to_vec();
     *answered = world.site.sent.len();
     for (_, link, message) in sent {
         let SupervisorMessage::Switch(order) = message else { continue };
         let through = world.site.agents.values().find(|agent| agent.link == Some(link));
         let Some(through) = through.map(|agent| agent.hello.node.to_string()) else { continue };
-        let has = order.node.as_str() > "pi7" && through == "pi1";
+        let has = switches.contains(&(order.node.as_str(), through.as_str()));
         let result = if has { Ok(Stage::Normal) } else { Err(protocol::message::OrderRefusal::NoSuchSwitch) };
         world.site.answer(&through, order.id, result);
     }
@@ -277,4 +282,29 @@ fn idle_nodes_that_a_relay_can_wake_are_parked_for_dull_days_without_power_and_w
     let woken = world.site.records[before..].iter().filter(|r| matches!(r.what, What::Waking { .. }));
     assert!(woken.count() >= 1, "with the sun they are wanted back");
     assert!(Soc::from_percent(world.soc) > Soc::from_percent(50.0));
+}
+
+#[test]
+fn who_switches_another_nodes_power_is_not_parked_or_its_relays_would_rest() {
+    let mut world = with_batch_nodes(75.0, &[0.08, 0.08, 0.08, 1.0]);
+    let mut answered = 0;
+    for _ in 0..(2 * 24 * HOUR) {
+        world.pass(1);
+        serve_switches_of(&mut world, &mut answered, &[("pi8", "pi1"), ("pi9", "pi8")]);
+    }
+    // The charge at which everybody halts is another matter.
+    let parked = |node: &str| {
+        world.site.records.iter().any(|record| {
+            let planned = matches!(
+                record.what,
+                What::Ordered {
+                    to: Stage::Halt,
+                    reason: OrderReason::ForecastShort { .. } | OrderReason::DaysShort { .. },
+                    ..
+                }
+            );
+            planned && record.node == Some(name(node))
+        })
+    };
+    assert!(parked("pi9") && !parked("pi8"), "pi9: {}, pi8: {}", parked("pi9"), parked("pi8"));
 }

@@ -27,6 +27,9 @@ const CHECK_ENABLED: u32 = 0x04;
 /// How `check_status` begins while the next check is under way.
 const PENDING: char = '*';
 
+/// A check whose last one took longer (ms) is often seen under way, and says nothing of its host.
+const CHECK_QUICK_MS: u32 = 50;
+
 /// `srv_op_state`: 0 is stopped.
 const OP_STOPPED: u32 = 0;
 
@@ -131,6 +134,9 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
     let configured = check & CHECK_CONFIGURED != 0;
     let status = stat.text(count, "check_status")?;
     let last = last_check(status, stat.text(count, "last_chk")?);
+    // Empty before the first one has ended.
+    let took: Option<u32> = stat.text(count, "check_duration")?.parse().ok();
+    let pending = status.starts_with(PENDING) && took.is_some_and(|took| took <= CHECK_QUICK_MS);
     Ok(Server {
         address: state.text(row, "srv_addr")?.parse().ok(),
         port: state.number(row, "srv_port")?,
@@ -142,12 +148,7 @@ fn server(state: &Table, row: &[String], stat: &Table, count: &[String]) -> Resu
             Admission::Ready
         },
         up: op != OP_STOPPED,
-        check: Check {
-            configured,
-            enabled: check & CHECK_ENABLED != 0,
-            last,
-            pending: status.starts_with(PENDING),
-        },
+        check: Check { configured, enabled: check & CHECK_ENABLED != 0, last, pending },
         agent_off: agent & CHECK_CONFIGURED != 0 && agent & CHECK_ENABLED == 0,
         weight: state.number(row, "srv_uweight")?,
         sessions: stat.number(count, "scur")?,
@@ -226,8 +227,8 @@ mod tests {
         3 web 1 pi1 127.0.0.1 2 0 50 50 6 0 18081\n\
         3 web 2 pi2 127.0.0.2 0 8 1 1 2 18 18082\n\
         3 web 3 pi3 - 2 1 1 1 0 0 80\n\n";
-    const STAT: &str = "# pxname,svname,scur,stot,check_status,last_chk,\n\
-        web,pi1,7,912,L7OK,\"Layer7, check passed\",\nweb,pi2,0,0,* L4TOUT,,\nweb,pi3,1,1,,,\n\n";
+    const STAT: &str = "# pxname,svname,scur,stot,check_status,check_duration,last_chk,\n\
+        web,pi1,7,912,L7OK,1,\"Layer7, check passed\",\nweb,pi2,0,0,* L4TOUT,2,,\nweb,pi3,1,1,,,,\n\n";
 
     fn key(server: &str) -> ServerKey {
         ServerKey { backend: "web".to_owned(), server: server.to_owned() }
@@ -246,6 +247,9 @@ mod tests {
         let pi2 = &servers[&key("pi2")];
         assert_eq!((pi2.admission, pi2.up, pi2.agent_off), (Admission::Drain, false, true));
         assert_eq!((pi2.check.last, pi2.check.pending), (LastCheck::TimedOut, true));
+        let slow = STAT.replace("L7OK,1,", "* L7OK,300,");
+        let slow = super::servers("web", STATE, &slow).unwrap();
+        assert!(!slow[&key("pi1")].check.pending, "often under way: it says nothing");
         let pi3 = &servers[&key("pi3")];
         assert_eq!((pi3.address, pi3.admission, pi3.check.configured), (None, Admission::Maint, false));
     }
