@@ -15,7 +15,9 @@ const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Fontconfig's: no fonts but those of Debian's `fonts-dejavu-core`.
 const FONTS: &str = "<?xml version='1.0'?><!DOCTYPE fontconfig SYSTEM 'fonts.dtd'>\
-    <fontconfig><dir>/usr/share/fonts/truetype/dejavu</dir></fontconfig>";
+    <fontconfig><dir>/usr/share/fonts/truetype/dejavu</dir>\
+    <alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>\
+    <alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias></fontconfig>";
 
 /// Compares two pictures by the means of their blocks; the browser knows PNG.
 const DIFFERENCE: &str = r"
