@@ -67,8 +67,8 @@ fn more_bytes_than_any_message_has_are_refused_unread() {
 
 #[test]
 fn unknown_variants_are_malformed() {
-    assert_eq!(AgentMessage::decode(&[8]), Err(DecodeError::Malformed));
-    assert_eq!(SupervisorMessage::decode(&[9]), Err(DecodeError::Malformed));
+    assert_eq!(AgentMessage::decode(&[9]), Err(DecodeError::Malformed));
+    assert_eq!(SupervisorMessage::decode(&[10]), Err(DecodeError::Malformed));
     assert_eq!(SupervisorMessage::decode(&[1, 12]), Err(DecodeError::Malformed), "a refusal to come");
     assert_eq!(AgentMessage::decode(&[]), Err(DecodeError::Truncated));
 }

@@ -60,7 +60,7 @@ fn what_is_refused_says_why_and_fails() {
     };
     refused(&["drain", "pi9"], "known nodes: pi1");
     refused(&["drain", "no/name"], "no node \"no/name\"");
-    refused(&["wake", "pi1"], "there is nothing to wake: it is alive");
+    refused(&["wake", "pi1"], "it is on: it is alive");
     refused(&["resume", "pi1"], "no person's order stands");
     refused(&["park", "pi1", "--force"], "every other master is lost, parked or drained");
     let output = served.ask(&["park", "pi1", "--json"]);
