@@ -99,6 +99,13 @@ struct Identity {
     master: bool,
 }
 
+impl Identity {
+    fn new(config: &Config, node: NodeName, boot: BootId) -> Self {
+        let supply = config.node.supply.clone();
+        Self { node, boot, supply, shed_order: config.node.shed_order, master: config.node.master }
+    }
+}
+
 /// What was asked for with the words of whoever waits for the answer.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
@@ -188,13 +195,7 @@ impl Agent {
             ..Mark::default()
         };
         Self {
-            identity: Identity {
-                node,
-                boot,
-                supply: config.node.supply.clone(),
-                shed_order,
-                master: config.node.master,
-            },
+            identity: Identity::new(config, node, boot),
             policy: config.policy.clone(),
             switching: Switching::new(config),
             has_power_off: config.halt.power_off != PowerOffBy::None,
