@@ -21,6 +21,10 @@ impl Default for Look {
     }
 }
 
+/// The battery's charge as far as it is sure, and beyond. Of one hue, so that no other colour is spent on the difference.
+const SURE: Color = Color::LightBlue;
+const PERHAPS: Color = Color::Blue;
+
 /// Bars of one cell, from empty to full.
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /// The same without Unicode.
@@ -33,6 +37,23 @@ impl Look {
         // A sliver counts from a sixteenth on; NaN is empty.
         let step = (fill.clamp(0.0, 1.0) * 8.0 + 0.5) as usize;
         bars.get(step).copied().unwrap_or(" ")
+    }
+
+    /// One cell of a column that is filled so far for sure, and perhaps so far (both as 0 to 1 of this cell); `None` when neither
+    /// reaches into it. With colours both may end anywhere in a cell, but a cell holds two at most: where neither fills it, what
+    /// is perhaps is left out unless it is most of the rest.
+    pub fn charge(self, sure: f64, perhaps: f64) -> Option<(&'static str, Style)> {
+        let (solid, shaded) = (self.bar(sure), self.bar(perhaps));
+        let two_colours = self.colour && !self.ascii;
+        match (solid, shaded) {
+            (" ", " ") => None,
+            (" ", _) if two_colours => Some((shaded, self.perhaps())),
+            (" ", _) => Some((self.band(), self.perhaps())),
+            (solid, _) if two_colours && solid != self.bar(1.0) && perhaps >= f64::midpoint(sure, 1.0) => {
+                Some((solid, self.battery().bg(PERHAPS)))
+            }
+            (solid, _) => Some((solid, self.battery())),
+        }
     }
 
     /// What fills the band between a lower and an upper bound.
@@ -79,7 +100,7 @@ impl Look {
             NodeMode::Up(Stage::Shed) => self.tint(Color::Yellow),
             NodeMode::Up(Stage::Drain) => self.tint(Color::Magenta),
             NodeMode::Up(Stage::Halt) | NodeMode::Dark => self.tint(Color::Red).add_modifier(Modifier::BOLD),
-            NodeMode::Booting => self.tint(Color::Blue),
+            NodeMode::Booting => self.tint(SURE),
             NodeMode::Parked => self.faint(),
         }
     }
@@ -138,7 +159,12 @@ impl Look {
 
     /// The battery.
     pub fn battery(self) -> Style {
-        self.tint(Color::Blue)
+        self.tint(SURE)
+    }
+
+    /// What the battery may hold beyond what is sure.
+    pub fn perhaps(self) -> Style {
+        self.tint(PERHAPS)
     }
 }
 
@@ -153,6 +179,23 @@ mod tests {
         assert_eq!(look.bar(f64::NAN), " ");
         assert_eq!(look.bar(0.5), "▄");
         assert_eq!(look.bar(7.0), "█");
+    }
+
+    #[test]
+    fn a_cell_of_charge_shows_what_is_sure_and_what_is_perhaps_as_finely_as_it_can() {
+        let look = Look::default();
+        assert_eq!(look.charge(0.0, 0.0), None);
+        assert_eq!(look.charge(1.0, 1.2), Some(("█", look.battery())));
+        assert_eq!(look.charge(-0.5, 0.25), Some(("▂", look.perhaps())), "not the whole cell");
+        assert_eq!(
+            look.charge(0.5, 1.3),
+            Some(("▄", look.battery().bg(PERHAPS))),
+            "no gap to the cell above"
+        );
+        assert_eq!(look.charge(0.5, 0.6), Some(("▄", look.battery())));
+        let plain = Look { ascii: false, colour: false };
+        assert_eq!(plain.charge(-0.5, 0.25), Some(("░", Style::new())), "without colours a shape says it");
+        assert_eq!(plain.charge(0.5, 1.3), Some(("▄", Style::new())));
     }
 
     #[test]

@@ -92,8 +92,11 @@ pub(super) fn legend(buffer: &mut Buffer, area: Rect, look: Look) {
         spans.push(Span::styled(format!(" {}", look.container(state)), look.container_style(state)));
         spans.push(Span::styled(word, look.faint()));
     }
-    let band = format!("  SoC {}sure {}maybe", look.bar(1.0), look.band());
-    spans.push(Span::styled(band, look.faint()));
+    spans.push(Span::styled("  SoC ", look.faint()));
+    for (sure, word) in [(1.0, "sure "), (0.0, "maybe")] {
+        spans.extend(look.charge(sure, 1.0).map(|(symbol, style)| Span::styled(symbol, style)));
+        spans.push(Span::styled(word, look.faint()));
+    }
     if area.height > 0 {
         buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
     }

@@ -83,12 +83,8 @@ fn charge(buffer: &mut Buffer, chart: Rect, columns: &[&[StripSample]], look: Lo
                 Some(soc) => {
                     let solid = soc.low.fraction() * f64::from(rows) - below;
                     let shaded = soc.high.fraction() * f64::from(rows) - below;
-                    let symbol = match (look.bar(solid), look.bar(shaded)) {
-                        (" ", " ") => " ",
-                        (" ", _) => look.band(),
-                        (solid, _) => solid,
-                    };
-                    cell(buffer, chart, column, y, symbol, look.battery());
+                    let (symbol, style) = look.charge(solid, shaded).unwrap_or((" ", look.battery()));
+                    cell(buffer, chart, column, y, symbol, style);
                 }
             }
         }

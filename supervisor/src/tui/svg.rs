@@ -27,7 +27,8 @@ fn hex(colour: Color) -> &'static str {
         Color::Yellow => "#f0e442",
         Color::Magenta => "#d98cb8",
         Color::Red => "#f2804a",
-        Color::Blue => "#5aa2e0",
+        Color::LightBlue => "#5aa2e0",
+        Color::Blue => "#2b4159",
         Color::DarkGray => "#8b919c",
         _ => FOREGROUND,
     }
@@ -37,12 +38,15 @@ fn hex(colour: Color) -> &'static str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pen {
     colour: &'static str,
+    /// Behind it, where that is not the picture's ground.
+    ground: Option<&'static str>,
     bold: bool,
 }
 
 impl Pen {
     fn of(cell: &Cell) -> Self {
-        Self { colour: hex(cell.fg), bold: cell.modifier.contains(Modifier::BOLD) }
+        let ground = (cell.bg != Color::Reset).then(|| hex(cell.bg));
+        Self { colour: hex(cell.fg), ground, bold: cell.modifier.contains(Modifier::BOLD) }
     }
 }
 
@@ -81,6 +85,15 @@ fn bars(out: &mut String, cells: &[Cell], top: u32) {
     let mut column = 0;
     for run in cells.chunk_by(|a, b| fill_of(a.symbol()) == fill_of(b.symbol()) && Pen::of(a) == Pen::of(b)) {
         let width = run.len() as u32;
+        if let Some(ground) = run.first().and_then(|cell| Pen::of(cell).ground) {
+            let _ = writeln!(
+                out,
+                "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"{ground}\"/>",
+                MARGIN + column * CELL.0,
+                width * CELL.0,
+                CELL.1,
+            );
+        }
         if let Some((cell, (eighths, opacity))) = run.first().and_then(|c| Some((c, fill_of(c.symbol())?))) {
             let height = CELL.1 * eighths / 8;
             let _ = writeln!(

@@ -86,18 +86,16 @@ fn column_of(sheet: &mut Sheet<'_>, chart: Rect, column: u16, value: Value) {
     let rows = chart.height;
     for row in 0..rows {
         let below = f64::from(rows - 1 - row);
-        let part = |soc: Soc| look.bar(soc.fraction() * f64::from(rows) - below);
-        let symbol = match value {
-            Value::Unknown if row + 1 == rows => "?",
-            Value::Was(band) => match (part(band.low), part(band.high)) {
-                (" ", " ") => continue,
-                (" ", _) => look.band(),
-                (solid, _) => solid,
-            },
-            Value::Expected(soc) if part(soc) != " " => look.band(),
-            Value::Nothing | Value::Unknown | Value::Expected(_) => continue,
+        let part = |soc: Soc| soc.fraction() * f64::from(rows) - below;
+        let drawn = match value {
+            Value::Unknown if row + 1 == rows => Some(("?", look.battery())),
+            Value::Was(band) => look.charge(part(band.low), part(band.high)),
+            Value::Expected(soc) => look.charge(0.0, part(soc)),
+            Value::Nothing | Value::Unknown => None,
         };
-        sheet.buffer.set_string(chart.x + column, chart.y + row, symbol, look.battery());
+        if let Some((symbol, style)) = drawn {
+            sheet.buffer.set_string(chart.x + column, chart.y + row, symbol, style);
+        }
     }
 }
 
