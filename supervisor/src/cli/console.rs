@@ -218,9 +218,12 @@ impl Console {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         self.board.draw(&mut buffer, LOOK, now);
         self.paper.want(&buffer);
+        let mute = self.pulse.is_mute();
+        if mute {
+            self.paper.thin();
+        }
         let lively = self.key_at.is_some_and(|at| now.since(at) < LIVELY_FOR) || self.paper.has_unknown();
         let full = f64::from(self.place.baud) / 10.0 * SHARE;
-        let mute = self.pulse.is_mute();
         let calm = if mute { CALM_MUTE } else { CALM };
         let rate = if lively { full } else { calm.min(full) };
         let since = now.since(self.counted).as_secs_f64();

@@ -18,7 +18,7 @@ const BYTES_PER_SECOND: usize = 960;
 /// The line is emptied this often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A screen that was disturbed is right again in three to ten seconds (fourteen where the terminal never answers), and the times
+/// A screen that was disturbed is right again in three to ten seconds, and the times
 /// are printed; this bound is for a machine that is busy with other tests, while the fleet changes.
 const WITHIN: Duration = Duration::from_secs(25);
 

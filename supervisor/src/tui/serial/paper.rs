@@ -22,9 +22,13 @@ const BRIDGE: u16 = 4;
 /// A row with more blanks than this in its gaps is erased and written in parts; others are written whole, because a row
 /// that is blank for a moment flickers.
 const GAPS_MIN: usize = 20;
+/// The same where the rows' turns alone bring the picture back: there bytes count for more than a row's moment of blankness.
+const GAPS_MIN_SWIFT: usize = 10;
 /// Where the rows' turns alone bring the picture back, so many are written in one go: what makes sure of the pen and of the
 /// sequence that noise may have begun is written once for all of them. What goes wrong among them lasts until the next turn.
-const SWIFT_ROWS: u16 = 4;
+const SWIFT_ROWS: u16 = 8;
+/// Reversed blanks are left out of a bar ([`Paper::thin`]) where so many stand together.
+const BAR_GAP: usize = 4;
 
 /// One character of the far screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +105,21 @@ impl Paper {
         }
     }
 
+    /// Takes out of what is wanted what costs bytes and says nothing: bold, and a bar's blanks. Where the rows' turns alone
+    /// bring the picture back, every byte of a row is waited for.
+    pub fn thin(&mut self) {
+        for glyph in &mut self.wanted {
+            glyph.pen.bold = false;
+        }
+        for row in self.wanted.chunks_mut(usize::from(self.width.max(1))) {
+            for run in row.chunk_by_mut(|a, b| a == b) {
+                if run[0].byte == b' ' && run.len() >= BAR_GAP {
+                    run.fill(Glyph::BLANK);
+                }
+            }
+        }
+    }
+
     /// Anything may stand there: everything is to be written.
     pub fn forget(&mut self) {
         self.shown.fill(None);
@@ -147,7 +166,7 @@ impl Paper {
             out.push(CANCEL);
             let end = (self.scrub + together).min(self.height.max(1));
             for y in self.scrub..end {
-                self.anew(y, &mut out);
+                self.anew(y, if swift { GAPS_MIN_SWIFT } else { GAPS_MIN }, &mut out);
             }
             self.scrub = end % self.height.max(1);
         }
@@ -155,11 +174,11 @@ impl Paper {
         out
     }
 
-    /// Writes a row, whatever stands there.
-    fn anew(&mut self, y: u16, out: &mut Vec<u8>) {
+    /// Writes a row, whatever stands there; in parts, if more blanks than `gaps` are stepped over.
+    fn anew(&mut self, y: u16, gaps: usize, out: &mut Vec<u8>) {
         let (from, to) = (self.index(0, y), self.index(0, y + 1));
         self.shown[from..to].fill(None);
-        if self.gaps(y) > GAPS_MIN {
+        if self.gaps(y) > gaps {
             self.erase(y, out);
         }
         self.row(y, out);
