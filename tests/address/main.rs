@@ -243,3 +243,23 @@ fn the_address_leaves_a_master_whose_battery_falls_before_it_must_save() {
     let holder = wait::until("an answer", PATIENCE, || site.caller.answered_by());
     assert_eq!(holder, 2, "and the address stayed away");
 }
+
+#[test]
+fn a_master_that_stands_by_names_who_leads_also_where_it_refuses_an_order() {
+    if !require::keepalived("a master stands by") {
+        return;
+    }
+    let site = Site::start(1, &resting(90.0), 50.0);
+    // Agents carry who leads from one master to the other.
+    let told = wait::until("the standby knows who leads", PATIENCE, || {
+        let leader = site.master(2).fleet()?.leader?;
+        (leader.node.as_str() == "pi1" && !leader.old).then_some(leader)
+    });
+    assert_eq!(Some(told.term), site.master(1).fleet().map(|fleet| fleet.term));
+    let words = format!("pi1 leads with term {} and has the address", told.term);
+    let (screen, done) = site.master(2).run(&["status"]);
+    assert!(done && screen.contains("Stands by") && screen.contains(&words), "{screen}");
+    let (refused, done) = site.master(2).run(&["drain", "pi3", "--for", "1h", "--reason", "new card"]);
+    assert!(!done && refused.contains("pi1"), "{refused}");
+    println!("{screen}{refused}");
+}

@@ -142,6 +142,15 @@ impl Master {
         self.fleet().is_some_and(|fleet| fleet.leading)
     }
 
+    /// Runs a command of the operator's tool beside it: what it said, and whether it succeeded.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (String, bool) {
+        let mut command = std::process::Command::new(program::path("heliostat"));
+        let output =
+            command.args(arguments).arg("--data").arg(&self.folder).output().expect("the program runs");
+        let said = [output.stdout, output.stderr].concat();
+        (String::from_utf8_lossy(&said).into_owned(), output.status.success())
+    }
+
     /// Its journal, as lines a person reads.
     pub(crate) fn journal(&self) -> Vec<String> {
         let request = Request::Events { after: None, since: None, limit: None, follow: false };
