@@ -13,6 +13,7 @@ use crate::core::person::ParkedBy;
 use crate::core::view::{AddressView, NodeView, SupplyView};
 use crate::core::{JournalState, Liveness};
 use crate::io::operator::{Answer, Request, Status};
+use crate::tui::counted;
 
 /// What `status` is given.
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,8 @@ pub(super) fn render(status: &Status, look: Look) -> String {
 }
 
 fn render_supply(text: &mut String, supply: &SupplyView) {
-    let head = format!("\nSupply {} ({}, {} nodes)", supply.name, supply.chemistry, supply.nodes);
+    let nodes = counted(supply.nodes, "node");
+    let head = format!("\nSupply {} ({}, {nodes})", supply.name, supply.chemistry);
     let _ = writeln!(text, "{head}");
     let state = match (&supply.energy, &supply.source, supply.age) {
         (Some(energy), Some(source), Some(age)) => {

@@ -307,12 +307,19 @@ pub enum What {
     JournalWorking,
 }
 
+impl Record {
+    /// Whom it is about, in words.
+    pub fn whom(&self) -> String {
+        match (&self.node, &self.supply) {
+            (Some(node), _) => node.to_string(),
+            (None, Some(supply)) => format!("supply {supply}"),
+            (None, None) => "supervisor".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.node, &self.supply) {
-            (Some(node), _) => write!(f, "{node}: {}", self.what),
-            (None, Some(supply)) => write!(f, "supply {supply}: {}", self.what),
-            (None, None) => write!(f, "supervisor: {}", self.what),
-        }
+        write!(f, "{}: {}", self.whom(), self.what)
     }
 }

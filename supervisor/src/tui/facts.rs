@@ -20,7 +20,9 @@ pub(crate) fn facts(node: &NodeView, supply: Option<&SupplyView>) -> Vec<(&'stat
     facts.push(("turn", format!("sheds {} of {} on this supply", node.place, node.of)));
     facts.extend(node.fault.map(|fault| ("sensor", format!("gives nothing that may be believed: {fault}"))));
     facts.extend(changes(node.liveness, &node.outlook).into_iter().map(|change| ("next", change)));
-    let label = |index| if index == 0 { "runs" } else { "" };
+    // Of a node that is off or lost it is known what ran, not what does.
+    let runs = if matches!(node.liveness, Liveness::Alive | Liveness::Late) { "runs" } else { "did run" };
+    let label = |index| if index == 0 { runs } else { "" };
     facts.extend(node.containers.iter().enumerate().map(|(index, view)| (label(index), container(view))));
     facts
 }

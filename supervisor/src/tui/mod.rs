@@ -24,6 +24,8 @@ mod supply;
 pub mod svg;
 mod words;
 
+pub(crate) use words::counted;
+
 pub use board::next_steps;
 pub use keys::Key;
 pub use look::Look;

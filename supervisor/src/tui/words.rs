@@ -14,6 +14,11 @@ pub(super) fn fit(text: &str, width: usize, look: Look) -> String {
     cut
 }
 
+/// `1 node`, `2 nodes`.
+pub(crate) fn counted(count: u16, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Breaks a text at spaces into as many lines as it needs; a word longer than a line is broken.
 pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);

@@ -21,10 +21,7 @@ impl Twin {
     pub fn scene(&self, pace: String, keys: &'static str, days: f64) -> Scene {
         let time = self.time();
         Scene {
-            title: format!(
-                "Heliostat demo: {} Raspberry Pis on one car battery and a solar panel",
-                self.nodes.len()
-            ),
+            title: format!("Heliostat demo: {} Pis, one car battery, one solar panel", self.nodes.len()),
             time,
             daylight: self.daylight(),
             pace,
@@ -69,7 +66,7 @@ impl Twin {
             Phase::Up(running) => running.agent.reason().to_string(),
             Phase::Booting => "starts: system, Docker, agent".to_owned(),
             Phase::Halted | Phase::Off if node.parked => {
-                format!("off on purpose since {}, to save energy", self.time_at(node.off_since).clock())
+                format!("switched off at {} to save energy", self.time_at(node.off_since).clock())
             }
             Phase::Halted | Phase::Off => "its power was cut".to_owned(),
         };

@@ -124,6 +124,7 @@ impl fmt::Display for Confidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Measured { days } => write!(f, "errors measured on {days} days here"),
+            Self::Learning { days: 1 } => f.write_str("1 day seen so far: the band is still wide"),
             Self::Learning { days } => write!(f, "{days} days seen so far: the band is still wide"),
             Self::BySunrise { doubt, since } => {
                 write!(f, "the sunrise seen {} ago, because {doubt}", Seconds::from(*since))

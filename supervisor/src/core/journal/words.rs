@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use protocol::Voltage;
 use protocol::message::OrderRefusal;
 use protocol::trust::Role;
+use protocol::{Seconds, Voltage};
 
 use super::What;
 use crate::core::enrolment::Through;
@@ -40,6 +40,8 @@ impl fmt::Display for What {
             }
             Self::Vetoed { to: Some(to), veto } => write!(f, "not ordered to {to}: {veto}"),
             Self::Vetoed { to: None, veto } => write!(f, "not woken: {veto}"),
+            // Who says goodbye was not silent.
+            Self::Liveness { from, to, silent: Seconds(0) } => write!(f, "{from} -> {to}"),
             Self::Liveness { from, to, silent } => write!(f, "{from} -> {to} (silent for {silent})"),
             Self::Waking { id, through, soc, level } => {
                 write!(f, "plan {id} wakes it through {through}: SoC {soc} (lower bound) > {level}")

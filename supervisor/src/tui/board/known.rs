@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use protocol::report::SocBand;
-use protocol::{NodeName, Seconds, Soc, Stage, SupplyName, Uptime};
+use protocol::{NodeName, Reason, Seconds, Soc, Stage, SupplyName, Uptime};
 
 use crate::core::budget::view::{ForecastView, HourView};
+use crate::core::journal::What;
 use crate::io::Timestamp;
 use crate::io::journal::Entry;
 use crate::io::operator::{Answer, Status};
@@ -118,6 +119,25 @@ impl Known {
         }
         self.curves.retain(|(name, _)| status.fleet.supply(name).is_some());
         (self.link, self.heard, self.time, self.status) = (Link::Live, now, Some(time), Some(status));
+    }
+
+    /// A record in words. A stage that was ordered has its reason in the order's own record: where that is here, too, the
+    /// reason is not told twice.
+    pub(super) fn words(&self, entry: &Entry) -> String {
+        let record = &entry.record;
+        let What::Stage { from: Some(from), to, reason: Reason::Ordered { order, .. }, .. } = &record.what
+        else {
+            return record.what.to_string();
+        };
+        let is_it = |other: &Entry| {
+            other.record.node == record.node
+                && matches!(&other.record.what, What::Ordered { id, .. } if id == order)
+        };
+        if self.events.iter().any(is_it) {
+            format!("{from} -> {to}, as ordered ({order})")
+        } else {
+            record.what.to_string()
+        }
     }
 
     pub(super) fn on_events(&mut self, events: Vec<Entry>) {

@@ -133,13 +133,42 @@ pub(super) fn reason(node: &NodeView) -> String {
     }
 }
 
-/// As [`reason`], in some twenty columns: of an order, the two numbers that decided it.
+/// As [`reason`], in some twenty columns: the two numbers that decided it, and nothing that the stage's word says already.
 fn brief(node: &NodeView) -> String {
-    let (None, Liveness::Alive, Some(Reason::Ordered { why: ordered, .. }), None) =
-        (&node.person, node.liveness, &node.reason, node.fault)
-    else {
-        return reason(node);
-    };
+    match (&node.person, node.liveness, &node.reason, node.fault) {
+        (None, Liveness::Parked, ..) => match node.parked_by {
+            Some(ParkedBy::Person) => "by a person".to_owned(),
+            Some(ParkedBy::Plan) => "by the plan".to_owned(),
+            Some(ParkedBy::Itself) => "by its own readings".to_owned(),
+            None => "why was not heard".to_owned(),
+        },
+        (None, Liveness::Alive, Some(why), None) => brief_reason(why),
+        _ => reason(node),
+    }
+}
+
+/// A node's reason in some twenty columns.
+fn brief_reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Ordered { why, .. } => brief_order(why),
+        Reason::SocBelow { soc, threshold, .. } => format!("SoC {soc} < {threshold:.0}"),
+        Reason::VoltageBelow { compensated, threshold, .. } => format!("{compensated} < {threshold}"),
+        Reason::VoltageCollapsed { voltage, threshold, .. } => format!("{voltage} < {threshold}"),
+        Reason::TimeToEmptyBelow { time_to_empty, threshold, .. } => {
+            format!("empty in {time_to_empty} < {threshold}")
+        }
+        Reason::NoReading { age, .. } => format!("no reading for {age}"),
+        Reason::SocUnknown => "SoC not known yet".to_owned(),
+        Reason::Resumed { .. } => "resumed after restart".to_owned(),
+        Reason::Recovered { soc: Some(soc), .. } => format!("recovered: SoC {soc}"),
+        Reason::Recovered { soc: None, compensated, .. } => format!("recovered: {compensated}"),
+        Reason::BackingOff { wait, .. } => format!("waits another {wait}"),
+        Reason::Clear | Reason::RailLow { .. } | Reason::Hot { .. } => reason.to_string(),
+    }
+}
+
+/// Of an order, the two numbers that decided it.
+fn brief_order(ordered: &OrderReason) -> String {
     let percent = |permille: &u16| format!("{:.0} %", f64::from(*permille) / 10.0);
     match ordered {
         OrderReason::SupplyLow { soc, threshold, place, .. } => {

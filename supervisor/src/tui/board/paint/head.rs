@@ -35,9 +35,9 @@ pub(super) fn title(sheet: &mut Sheet<'_>, area: Rect, known: &Known) {
     let up = Seconds(u32::try_from(fleet.now.as_millis() / 1000).unwrap_or(u32::MAX));
     // At 80 columns there is no room for where this one listens beside who leads.
     let left = if fleet.standby.is_some() && fleet.leader.is_some() {
-        format!(" heliostat {lead}, up {up}")
+        format!(" heliostat {lead}")
     } else {
-        format!(" heliostat {} {lead}{address}, up {up}", status.listen)
+        format!(" heliostat {} {lead}{address}", status.listen)
     };
     let right = match (known.old(sheet.now), &known.link, known.time) {
         (Some(age), Link::Lost(_), _) => format!("OLD: {age}, asking again "),
@@ -48,6 +48,10 @@ pub(super) fn title(sheet: &mut Sheet<'_>, area: Rect, known: &Known) {
         }
         (None, _, None) => String::new(),
     };
+    // Since when it runs is what can be missed where there is little room.
+    let up = format!(", up {up}");
+    let fits = left.chars().count() + up.chars().count() + right.chars().count() < usize::from(area.width);
+    let left = if fits { left + &up } else { left };
     let style = if known.old(sheet.now).is_some() { sheet.look.alarm() } else { sheet.look.bar_line() };
     sheet.ends(area, 0, &left, &right, style);
 }

@@ -175,7 +175,8 @@ impl Board {
                 break;
             }
             // Of one that has no room the beginning is shown: when, and of whom.
-            let lines = event_lines(entry, area.width, sheet.look);
+            let words = format!("{}: {}", entry.record.whom(), self.known.words(entry));
+            let lines = event_lines(entry, &words, area.width, sheet.look);
             rows.extend(lines.into_iter().take(room).rev());
         }
         if rows.is_empty() {
@@ -189,11 +190,11 @@ impl Board {
 }
 
 /// `18:04:11 pi7: normal -> throttle: ...`, on as many lines as it needs.
-fn event_lines(entry: &Entry, width: u16, look: Look) -> Vec<Line<'static>> {
+fn event_lines(entry: &Entry, words: &str, width: u16, look: Look) -> Vec<Line<'static>> {
     let time = entry.time.to_string();
     let clock: String = time.chars().skip(11).take(8).collect();
     let width = usize::from(width).saturating_sub(9).max(1);
-    let text = lines(&entry.record.to_string(), width);
+    let text = lines(words, width);
     let row = |(number, line): (usize, String)| {
         let clock = if number == 0 { clock.clone() } else { String::new() };
         Line::from(vec![Span::styled(format!("{clock:9}"), look.faint()), Span::raw(line)])

@@ -7,6 +7,7 @@ use super::fleet::Standing;
 use super::{Sheet, split};
 use crate::core::view::{FleetView, NodeView};
 use crate::tui::board::known::{Known, steps};
+use crate::tui::board::services::speaks;
 use crate::tui::facts::facts;
 
 /// The last records about the node, at most.
@@ -47,7 +48,7 @@ pub(super) fn page(
     for (number, entry) in about.into_iter().rev().enumerate() {
         let label = if number == 0 { "before" } else { "" };
         let clock: String = entry.time.to_string().chars().skip(11).take(8).collect();
-        all.push((label.to_owned(), format!("{clock} {}", entry.record.what)));
+        all.push((label.to_owned(), format!("{clock} {}", known.words(entry))));
     }
     sheet.facts(rest, &all, scroll);
 }
@@ -65,7 +66,9 @@ fn board(node: &NodeView) -> Option<String> {
     words.extend(host.temperature.map(|temperature| temperature.to_string()));
     words.extend(host.frequency_cap.map(|cap| format!("clock capped at {cap}")));
     words.extend(host.rail_low.map(|low| if low { "5 V rail TOO LOW" } else { "5 V rail good" }.to_owned()));
-    (!words.is_empty()).then(|| words.join(", "))
+    // What is off or silent has no processor at work: that was then.
+    let then = if speaks(node) { "" } else { "when last heard: " };
+    (!words.is_empty()).then(|| format!("{then}{}", words.join(", ")))
 }
 
 /// What the plan is going to do with it.

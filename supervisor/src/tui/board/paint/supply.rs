@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 
 use super::{Sheet, curve, split};
 use crate::core::view::{FleetView, SupplyView};
-use crate::tui::Look;
 use crate::tui::board::known::{Filling, Known, lowest, step_words, steps};
+use crate::tui::{Look, counted};
 
 /// Columns of the bar, and the least that is worth having.
 const BAR: usize = 14;
@@ -31,7 +31,7 @@ pub(super) fn summary(sheet: &mut Sheet<'_>, area: Rect, fleet: &FleetView, know
         sheet.put(area, row, &line);
         row += 1;
         if two {
-            let text = format!("  {}", next(supply, known));
+            let text = format!("  {}", next(supply, known, usize::from(area.width).saturating_sub(2)));
             let style = if supply.known { Style::new() } else { sheet.look.alarm() };
             sheet.text(area, row, &text, style);
             row += 1;
@@ -115,8 +115,8 @@ fn bar(low: Soc, high: Soc, width: usize, look: Look) -> String {
     )
 }
 
-/// What comes next, in a line.
-fn next(supply: &SupplyView, known: &Known) -> String {
+/// What comes next, in a line of so many columns. What has no room is left out whole: half a number is another number.
+fn next(supply: &SupplyView, known: &Known, width: usize) -> String {
     if !supply.known {
         let age = supply.age.map_or_else(String::new, |age| format!(", last known {age} ago"));
         return format!("! not known{age}: nobody is ordered to spend more");
@@ -126,11 +126,9 @@ fn next(supply: &SupplyView, known: &Known) -> String {
             supply.source.as_ref().map_or_else(String::new, |source| format!("measured by {source}; "));
         return format!("{source}no site in the config: no forecast, thresholds rule");
     };
-    let sun = forecast.sunrise_in.map_or_else(String::new, |within| format!("sunrise in {within}; "));
-    let plan = supply.plan.as_ref().map_or_else(String::new, |plan| {
-        format!("{} chance to stay above {:.0} ({} wanted); ", plan.chance, plan.reserve, plan.wanted)
-    });
+    let sun = forecast.sunrise_in.map(|within| format!("sunrise in {within}"));
     if forecast.course.is_empty() {
+        let sun = sun.map_or_else(String::new, |sun| format!("{sun}; "));
         return format!("{sun}no plan on energy yet: thresholds rule");
     }
     let step = steps(&forecast.course).into_iter().next();
@@ -138,9 +136,24 @@ fn next(supply: &SupplyView, known: &Known) -> String {
         || "no step planned for a day".to_owned(),
         |(within, nodes)| format!("next in {within}: {}", few_words(&nodes)),
     );
-    // What comes next stands first: at 80 columns the rest is cut.
-    let all = format!("{step}; {sun}{plan}");
-    all.trim_end_matches([' ', ';']).to_owned()
+    // What comes next stands first.
+    let mut all = step;
+    let mut say = |words: &str| {
+        let fits = all.chars().count() + 2 + words.chars().count() <= width;
+        if fits {
+            all = format!("{all}; {words}");
+        }
+        fits
+    };
+    sun.map(|sun| say(&sun));
+    if let Some(plan) = &supply.plan {
+        let (chance, reserve) = (plan.chance, plan.reserve);
+        let long = format!("{chance} chance to stay above {reserve:.0}");
+        let _ = say(&format!("{long} ({} wanted)", plan.wanted))
+            || say(&long)
+            || say(&format!("{chance} chance above {reserve:.0}"));
+    }
+    all
 }
 
 /// A step of many nodes in few words.
@@ -188,7 +201,8 @@ fn about(supply: &SupplyView, fleet: &FleetView, known: &Known) -> Vec<(String, 
     }
     let source = supply.source.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     let age = supply.age.map_or_else(String::new, |age| format!(", {age} ago"));
-    say("measured", format!("by {source}{age}; {}, {} nodes", supply.chemistry, supply.nodes));
+    let nodes = counted(supply.nodes, "node");
+    say("measured", format!("by {source}{age}; {}, {nodes}", supply.chemistry));
     if let Some(node) = &supply.recovering {
         say("recovers", format!("{node} recovers or wakes now: the others wait"));
     }
