@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use protocol::{Charge, Power, Resistance, Seconds, Temperature, Voltage};
@@ -221,6 +222,19 @@ pub(super) fn count<T>(document: &mut Document<'_>, name: &str, parts: &[Part<'_
         };
         document.problem(Some(section.line), name, what);
     }
+}
+
+/// A path without its detours: `/dev/../dev/i2c-1` is `/dev/i2c-1`. Links are not followed, for a text is checked here, not a
+/// machine.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+        plain
+    })
 }
 
 /// What was seen already, and on which line.

@@ -10,7 +10,7 @@ use hardware::devices::SPEEDS;
 use hardware::line::{LineAt, LineId};
 use protocol::Seconds;
 
-use super::check::{Seen, complain, count, file_name, within};
+use super::check::{Seen, complain, count, file_name, plain, within};
 use super::document::{Document, Section};
 use super::error::What;
 use super::parse::Part;
@@ -86,25 +86,32 @@ fn one_kind(
     }
 }
 
+/// A chip in words, one for each chip.
+fn chip(address: u8, bus: &Path) -> String {
+    format!("the chip at {address:#04x} on {}", plain(bus).display())
+}
+
+/// A serial line in words, one for each line.
+fn serial(port: &Path) -> String {
+    format!("the serial line {}", plain(port).display())
+}
+
 /// What a sensor may share with others that speak as it does.
 fn shared(sensor: &Sensor) -> Option<(Speech, &'static str, String)> {
-    let chip = |address: u8, bus: &Path| format!("the chip at {address:#04x} on {}", bus.display());
-    let line = |port: &Path| format!("the serial line {}", port.display());
     Some(match sensor {
         Sensor::Ina219(s) => (Speech::OneChannel, "ina219", chip(s.address, &s.bus)),
         Sensor::Ina226(s) => (Speech::OneChannel, "ina226", chip(s.address, &s.bus)),
         Sensor::Ina228(s) => (Speech::OneChannel, "ina228", chip(s.address, &s.bus)),
         Sensor::Ina3221(s) => (Speech::ThreeChannels, "ina3221", chip(s.address, &s.bus)),
-        Sensor::VeDirect(s) => (Speech::VeDirect, "ve_direct", line(&s.port)),
-        Sensor::Epever(s) => (Speech::Modbus, "epever", line(&s.port)),
-        Sensor::Renogy(s) => (Speech::Modbus, "renogy", line(&s.port)),
+        Sensor::VeDirect(s) => (Speech::VeDirect, "ve_direct", serial(&s.port)),
+        Sensor::Epever(s) => (Speech::Modbus, "epever", serial(&s.port)),
+        Sensor::Renogy(s) => (Speech::Modbus, "renogy", serial(&s.port)),
         _ => return None,
     })
 }
 
 /// Where a sensor is, which no other may be: the key that says so, and words for it.
 fn place(sensor: &Sensor) -> (&'static str, String) {
-    let chip = |address: u8, bus: &Path| format!("the chip at {address:#04x} on {}", bus.display());
     match sensor {
         Sensor::Ina219(s) | Sensor::Ina226(s) | Sensor::Ina228(s) => ("address", chip(s.address, &s.bus)),
         Sensor::Ina3221(s) => ("channel", format!("channel {} of {}", s.channel, chip(s.address, &s.bus))),
@@ -113,10 +120,8 @@ fn place(sensor: &Sensor) -> (&'static str, String) {
         Sensor::Hwmon(s) => ("chip", format!("the hwmon chip {}", s.chip)),
         Sensor::PowerSupply(s) => ("name", format!("the power_supply device {}", s.name)),
         Sensor::Iio(s) => ("voltage", format!("{} of the IIO device {}", s.voltage, s.device)),
-        Sensor::VeDirect(s) => ("port", format!("the serial line {}", s.port.display())),
-        Sensor::Epever(s) | Sensor::Renogy(s) => {
-            ("port", format!("unit {} on the serial line {}", s.unit, s.port.display()))
-        }
+        Sensor::VeDirect(s) => ("port", serial(&s.port)),
+        Sensor::Epever(s) | Sensor::Renogy(s) => ("port", format!("unit {} on {}", s.unit, serial(&s.port))),
         Sensor::Nut(s) => ("ups", format!("the UPS {} of {}", s.ups, s.server)),
         Sensor::Replay(s) => ("trace", format!("the trace {}", s.trace.display())),
     }

@@ -8,7 +8,7 @@ use hardware::chips::expander::Kind;
 use protocol::NodeName;
 use serde::Deserialize;
 
-use super::check::{Seen, complain, within};
+use super::check::{Seen, complain, plain, within};
 use super::check_sensors::address;
 use super::document::{Document, Section};
 use super::error::What;
@@ -117,7 +117,7 @@ impl SwitchFile {
         }
         let address = self.address.unwrap_or(*kind.addresses().start());
         Some(Output::Expander {
-            chip: ExpanderChip { kind, bus: self.bus.clone()?, address },
+            chip: ExpanderChip { kind, bus: plain(self.bus.as_deref()?), address },
             line: self.line?,
         })
     }
