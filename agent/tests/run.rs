@@ -40,6 +40,7 @@ fn a_second_agent_on_one_state_file_is_refused_and_on_its_own_runs() {
     assert_eq!(second.ends().code(), Some(1));
     let said = second.log();
     assert!(said.contains("another agent (process ") && said.contains("agent.state"), "{said}");
+    assert_eq!(said.matches("another agent").count(), 1, "{said}");
 
     let config = fs::read_to_string(site.path("agent.toml")).expect("a config");
     fs::write(site.path("other.toml"), config.replace("agent.state", "other.state")).expect("written");

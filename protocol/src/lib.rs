@@ -42,6 +42,8 @@ pub use id::{
 };
 pub use message::{AgentMessage, SupervisorMessage};
 pub use printable::Printable;
+#[cfg(feature = "trust")]
+pub use printable::causes;
 pub use reason::{OrderReason, Reason};
 pub use report::Report;
 pub use stage::{Class, Stage};

@@ -21,6 +21,20 @@ impl<T: fmt::Display> fmt::Display for Printable<T> {
     }
 }
 
+/// An error with its causes in one line, each told once: many an error names its cause in its own words.
+#[cfg(feature = "trust")]
+pub fn causes<'a>(chain: impl IntoIterator<Item = &'a (dyn std::error::Error + 'static)>) -> String {
+    chain.into_iter().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            told + ": " + &cause
+        }
+    })
+}
+
 struct Filter<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     left: usize,
@@ -40,5 +54,28 @@ impl Write for Filter<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "trust"))]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("night.csv: {source}")]
+    struct Named {
+        source: std::io::Error,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the agent does not run")]
+    struct Bare(#[source] Named);
+
+    #[test]
+    fn a_cause_that_its_error_names_already_is_not_told_twice() {
+        let error = Bare(Named { source: std::io::Error::other("no such file") });
+        let chain =
+            std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+        assert_eq!(causes(chain), "the agent does not run: night.csv: no such file");
     }
 }

@@ -10,7 +10,7 @@ use crate::io::config_file::LoadError;
 use crate::io::{config_file, log, run};
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use protocol::Printable;
+use protocol::{Printable, causes};
 
 mod check;
 mod join;
@@ -132,7 +132,7 @@ fn done(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliostat-agent: {}", Printable(format_args!("{error:#}")));
+            eprintln!("heliostat-agent: {}", Printable(causes(error.chain())));
             ExitCode::FAILURE
         }
     }

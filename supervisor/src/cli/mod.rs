@@ -27,7 +27,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use protocol::Printable;
+use protocol::{Printable, causes};
 
 use crate::core::person::Verb;
 
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
         // The reader of our output left (`heliostat events | head`): that is no error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("heliostat: {}", Printable(format_args!("{error:#}")));
+            eprintln!("heliostat: {}", Printable(causes(error.chain())));
             ExitCode::FAILURE
         }
     }

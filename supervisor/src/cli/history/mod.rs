@@ -14,7 +14,7 @@ use super::events::{Since, parse_since};
 use super::place::SocketArgs;
 use crate::core::history::{Quantity, Series, Subject};
 use crate::io::Timestamp;
-use crate::io::history::{Course, Step};
+use crate::io::history::{Course, Point, Step};
 use crate::io::operator::{Answer, Past, Request};
 use crate::tui::Look;
 
@@ -95,7 +95,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if args.csv {
         csv(&past)?;
-    } else if let Some(file) = &args.svg {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let past = in_hours(past);
+    if let Some(file) = &args.svg {
         std::fs::write(file, svg::svg(&past, since, now)).with_context(|| file.display().to_string())?;
     } else {
         let look = Look::of_terminal(args.ascii, true);
@@ -156,6 +159,19 @@ fn supply_name(subject: &Subject) -> Option<&str> {
     }
 }
 
+/// Seconds as hours, for the eye: a battery lasts for thousands of the one, and dozens of the other.
+fn in_hours(mut past: Past) -> Past {
+    for course in past.series.iter_mut().filter(|course| course.unit == "s") {
+        "h".clone_into(&mut course.unit);
+        for Point { min, mean, max, .. } in &mut course.points {
+            for value in [min, mean, max] {
+                *value /= 3600.0;
+            }
+        }
+    }
+    past
+}
+
 /// The bounds of the state of charge are in its own picture, as its band.
 fn is_drawn(course: &Course) -> bool {
     !matches!(course.series.quantity, Quantity::SocLow | Quantity::SocHigh)
@@ -192,4 +208,24 @@ fn csv(past: &Past) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_empty_is_drawn_in_hours() {
+        let point =
+            Point { time: Timestamp::from_millis(0), min: 3600.0, mean: 7200.0, max: 10_800.0, count: 3 };
+        let course = |series: &str, unit: &str| Course {
+            series: series.parse().unwrap(),
+            unit: unit.to_owned(),
+            points: vec![point],
+        };
+        let series = vec![course("supply/shed/time_to_empty", "s"), course("supply/shed/voltage", "V")];
+        let past = in_hours(Past { schema: 1, step: Step::Minute, series });
+        let drawn = |index: usize| (past.series[index].unit.as_str(), past.series[index].points[0].mean);
+        assert_eq!((drawn(0), drawn(1)), (("h", 2.0), ("V", 7200.0)));
+    }
 }

@@ -16,7 +16,9 @@ impl fmt::Display for What {
             Self::Leading { term } => write!(f, "leads with term {term}"),
             Self::StandingBy { why } => write!(f, "stands by: {why}"),
             Self::PersonOrdered { standing } => write!(f, "{standing}"),
-            Self::PersonRefused { who, verb, refused } => write!(f, "{who} may not {verb} it: {refused}"),
+            Self::PersonRefused { who, verb, refused } => {
+                write!(f, "{who} asked to {verb} it, refused: {refused}")
+            }
             Self::PersonEnded { ended } => write!(f, "the person's order ends: {ended}"),
             Self::KeepalivedGone { held: false } => f.write_str("keepalived does not run"),
             Self::KeepalivedGone { held: true } => {
