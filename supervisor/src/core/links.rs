@@ -228,9 +228,11 @@ impl Supervisor {
         }
         self.paces.get_mut(&node.supply).recovering = Some(Recovery { node: name.clone(), to, since: now });
         self.on_woken(now, name, actions);
+        self.switched_on(now, name, actions);
     }
 
-    /// A node called that was being woken.
+    /// A node called that may have been woken from here. One that was not off was not switched on either: it called again on
+    /// its way down, or this supervisor is the one that began anew.
     fn on_woken(&mut self, now: Uptime, name: &NodeName, actions: &mut Vec<Action>) {
         let Some(node) = self.fleet.get(name) else { return };
         if let Some(waking) = self.paces.woke(name) {
@@ -238,7 +240,6 @@ impl Supervisor {
             let record = of_node(node, what, now);
             self.record(record, actions);
         }
-        self.switched_on(now, name, actions);
     }
 
     /// Leads with a term greater than any that was used before, by whoever.

@@ -150,6 +150,21 @@ fn who_switches_a_parked_node_on_by_hand_ends_the_order() {
 }
 
 #[test]
+fn a_node_that_calls_again_on_its_way_down_was_not_switched_on() {
+    let mut site = Site::of_four();
+    ask(&mut site, Verb::Park, "pi3").unwrap();
+    assert_eq!(stage(&site, "pi3"), Stage::Drain);
+    // Its cable is touched, and its agent begins anew: neither is a hand at its switch.
+    site.join(hello("pi3", 2, false, false));
+    let mut anew = hello("pi3", 2, false, false);
+    anew.boot = protocol::BootId(2);
+    site.join(anew);
+    site.pass(Duration::from_secs(30));
+    assert!(site.records_of("pi3").iter().all(|what| !matches!(what, What::PersonEnded { .. })));
+    assert_eq!(stage(&site, "pi3"), Stage::Halt, "it is parked as it was asked");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_reason() {
     let mut site = Site::of_four();
     assert!(
@@ -281,13 +296,13 @@ fn an_older_order_does_not_come_back_by_way_of_an_agent() {
     assert_eq!(stage(&site, "pi2"), Stage::Normal);
 }
 
-#[test]
-fn a_restart_goes_on_with_what_stands() {
+/// A supervisor that began anew after a person asked this of `pi3`.
+fn restarted(verb: Verb) -> Site {
     let mut site = Site::of_four();
     let actions = {
         let request = Request {
             node: name("pi3"),
-            verb: Verb::Drain,
+            verb,
             left: None,
             who: "ada".to_owned(),
             why: String::new(),
@@ -303,6 +318,16 @@ fn a_restart_goes_on_with_what_stands() {
     let mut again = Site::new(Settings::default());
     again.core = Supervisor::resume(Settings::default(), kept);
     again.join(hello("pi3", 2, false, true));
-    again.pass(Duration::from_secs(10));
-    assert_eq!(stage(&again, "pi3"), Stage::Drain);
+    again
+}
+
+#[test]
+fn a_restart_goes_on_with_what_stands() {
+    let mut drained = restarted(Verb::Drain);
+    drained.pass(Duration::from_secs(10));
+    assert_eq!(stage(&drained, "pi3"), Stage::Drain);
+    // It had not switched itself off yet, so nobody switched it on.
+    let mut parked = restarted(Verb::Park);
+    parked.pass(Duration::from_mins(1));
+    assert_eq!(stage(&parked, "pi3"), Stage::Halt);
 }
