@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use protocol::report::TimeBand;
+use protocol::standing::Wish;
 use protocol::{Current, Reason, Seconds, Soc, Stage, Term, Voltage};
 use ratatui::style::Color;
 
@@ -11,7 +12,7 @@ use super::*;
 use crate::core::Liveness;
 use crate::core::address::{LeaderView, Standby};
 use crate::core::budget::view::ForecastView;
-use crate::core::person::{Accepted, ParkedBy, Refused};
+use crate::core::person::{Accepted, ParkedBy, Refused, StandingView};
 use crate::core::view::NodeView;
 use crate::io::Timestamp;
 use crate::io::operator::Answer;
@@ -491,6 +492,10 @@ fn at_80_columns_a_nodes_own_reason_keeps_both_its_numbers() {
     let (compensated, threshold) = (volts(12.02), volts(12.05));
     let row = told(|node| node.reason = Some(Reason::VoltageBelow { compensated, threshold, held }));
     assert!(row.ends_with("12.02 V < 12.05 V"), "{row}");
+    let standing =
+        StandingView { wish: Wish::Drain, who: "ada".to_owned(), why: "a fan".to_owned(), left: Some(held) };
+    let row = told(|node| node.person = Some(standing));
+    assert!(row.ends_with("by ada, 10 min left"), "{row}");
     let row = told(|node| (node.liveness, node.parked_by) = (Liveness::Parked, Some(ParkedBy::Plan)));
     assert!(row.contains("p parked") && row.ends_with("by the plan"), "{row}");
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::Sheet;
 use crate::core::Liveness;
 use crate::core::history::class_counts;
-use crate::core::person::ParkedBy;
+use crate::core::person::{ParkedBy, StandingView};
 use crate::core::view::{FleetView, NodeView};
 use crate::tui::Look;
 use crate::tui::board::services::speaks;
@@ -136,6 +136,8 @@ pub(super) fn reason(node: &NodeView) -> String {
 /// As [`reason`], in some twenty columns: the two numbers that decided it, and nothing that the stage's word says already.
 fn brief(node: &NodeView) -> String {
     match (&node.person, node.liveness, &node.reason, node.fault) {
+        (Some(StandingView { who, left: Some(left), .. }), ..) => format!("by {who}, {left} left"),
+        (Some(StandingView { who, left: None, .. }), ..) => format!("by {who}, until resumed"),
         (None, Liveness::Parked, ..) => match node.parked_by {
             Some(ParkedBy::Person) => "by a person".to_owned(),
             Some(ParkedBy::Plan) => "by the plan".to_owned(),
