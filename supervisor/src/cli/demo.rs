@@ -68,7 +68,7 @@ const PLAIN_STEP: Duration = Duration::from_hours(1);
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
         args.days > 0.0 && args.days <= DAYS_MAX,
-        "--days {}: from 0 to {DAYS_MAX} are possible",
+        "--days {}: more than 0 and up to {DAYS_MAX} are possible",
         args.days
     );
     ensure!(
