@@ -109,6 +109,19 @@ fn why_a_node_was_shed_is_on_its_page_with_numbers_and_what_would_change_it() {
 }
 
 #[test]
+fn on_a_large_terminal_the_curve_takes_what_the_words_of_a_supply_leave() {
+    let mut board = night(Rights::Operator);
+    type_in(&mut board, "3");
+    let blank = |width: u16, height: u16| {
+        let shot = shot(&board, ASCII, width, height);
+        shot.lines().filter(|line| line.is_empty()).count()
+    };
+    assert!(blank(120, 40) <= 6, "{} rows are blank", blank(120, 40));
+    let small = shot(&board, ASCII, 80, 24);
+    assert!(small.contains("level 7 of 36"), "{small}");
+}
+
+#[test]
 fn the_supply_page_says_what_comes_next() {
     let mut board = night(Rights::Operator);
     type_in(&mut board, "3");

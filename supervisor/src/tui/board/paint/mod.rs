@@ -20,6 +20,9 @@ use crate::io::journal::Entry;
 use crate::tui::Look;
 use crate::tui::words::{fit, lines};
 
+/// Columns of a fact's label.
+const LABEL: usize = 9;
+
 /// Where and how to paint, and when: everything but what.
 struct Sheet<'a> {
     buffer: &'a mut Buffer,
@@ -50,10 +53,19 @@ impl Sheet<'_> {
         self.put(area, row, &Line::styled(format!("{left}{:gap$}{right}", ""), style));
     }
 
+    /// Columns that the words of facts have.
+    fn facts_width(area: Rect) -> usize {
+        usize::from(area.width).saturating_sub(LABEL).max(1)
+    }
+
+    /// Rows that facts fill.
+    fn facts_rows(area: Rect, facts: &[(String, String)]) -> usize {
+        facts.iter().map(|(_, words)| lines(words, Self::facts_width(area)).len()).sum()
+    }
+
     /// Facts with their labels, wrapped below themselves; what is above `scroll` is left out.
     fn facts(&mut self, area: Rect, facts: &[(String, String)], scroll: u16) {
-        const LABEL: usize = 9;
-        let width = usize::from(area.width).saturating_sub(LABEL).max(1);
+        let width = Self::facts_width(area);
         let mut rows: Vec<Line<'static>> = Vec::new();
         for (label, words) in facts {
             for (number, line) in lines(words, width).into_iter().enumerate() {

@@ -14,6 +14,10 @@ use crate::tui::{Look, counted};
 const BAR: usize = 14;
 const BAR_MIN: usize = 6;
 
+/// Rows of the curve on a supply's page; more than the most shows nothing more.
+const CHART_MIN: u16 = 5;
+const CHART_MAX: u16 = 22;
+
 /// Rows for the supplies, of at most so many.
 pub(super) fn rows(fleet: &FleetView, most: u16) -> u16 {
     u16::try_from(fleet.supplies.len() * 2).unwrap_or(u16::MAX).min(most.max(2))
@@ -177,9 +181,13 @@ pub(super) fn page(
     let (head, rest) = split(area, 2);
     let line = state(supply, known, area.width, sheet.look);
     sheet.put(head, 0, &line);
-    let (chart, rest) = split(rest, if area.height >= 30 { 10 } else { 5 });
+    let about = about(supply, fleet, known);
+    // The curve takes what the words leave; at 24 rows they need all, and a serial line is not to carry more.
+    let most = if area.height >= 30 { CHART_MAX } else { CHART_MIN };
+    let words = u16::try_from(Sheet::facts_rows(rest, &about)).unwrap_or(u16::MAX);
+    let (chart, rest) = split(rest, rest.height.saturating_sub(words).clamp(CHART_MIN, most));
     curve::curve(sheet, chart, supply, known);
-    sheet.facts(rest, &about(supply, fleet, known), scroll);
+    sheet.facts(rest, &about, scroll);
 }
 
 fn about(supply: &SupplyView, fleet: &FleetView, known: &Known) -> Vec<(String, String)> {
