@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use protocol::report::TimeBand;
 use protocol::standing::Wish;
-use protocol::{Current, Reason, Seconds, Soc, Stage, Term, Voltage};
+use protocol::{Current, OrderId, OrderReason, Reason, Seconds, Soc, Stage, Term, Voltage};
 use ratatui::style::Color;
 
 use super::*;
@@ -505,6 +505,11 @@ fn at_80_columns_a_nodes_own_reason_keeps_both_its_numbers() {
     let (compensated, threshold) = (volts(12.02), volts(12.05));
     let row = told(|node| node.reason = Some(Reason::VoltageBelow { compensated, threshold, held }));
     assert!(row.ends_with("12.02 V < 12.05 V"), "{row}");
+    let waits = |turn_of: &str| {
+        let why = OrderReason::Waiting { turn_of: turn_of.parse().unwrap(), place: 1 };
+        told(|node| node.reason = Some(Reason::Ordered { order: OrderId::default(), why }))
+    };
+    assert!(waits("pi3").ends_with("after pi3") && waits("pi7").ends_with("recovers next"));
     let standing =
         StandingView { wish: Wish::Drain, who: "ada".to_owned(), why: "a fan".to_owned(), left: Some(held) };
     let row = told(|node| node.person = Some(standing));

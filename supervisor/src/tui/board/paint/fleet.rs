@@ -144,6 +144,13 @@ fn brief(node: &NodeView) -> String {
             Some(ParkedBy::Itself) => "by its own readings".to_owned(),
             None => "why was not heard".to_owned(),
         },
+        // Whoever takes over finds nodes whose turn it is.
+        (
+            None,
+            Liveness::Alive,
+            Some(Reason::Ordered { why: OrderReason::Waiting { turn_of, .. }, .. }),
+            None,
+        ) if *turn_of == node.name => "recovers next".to_owned(),
         (None, Liveness::Alive, Some(why), None) => brief_reason(why),
         _ => reason(node),
     }
