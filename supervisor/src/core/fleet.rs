@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) report: Option<(Report, Uptime)>,
     /// Whether a report came on the present link.
     pub(crate) reported: bool,
+    /// When a full report came last: one that was asked for is full.
+    pub(crate) full_at: Option<Uptime>,
     pub(crate) containers: BTreeMap<ContainerSlot, ContainerEntry>,
     /// Since when it has been parked.
     pub(crate) parked_at: Option<Uptime>,
@@ -66,6 +68,7 @@ impl Node {
             boot: None,
             report: None,
             reported: false,
+            full_at: None,
             containers: BTreeMap::new(),
             parked_at: known.parked.then_some(Uptime::START),
             parked_by: None,
@@ -111,6 +114,7 @@ impl Node {
             return Err(ReportError::OutOfOrder);
         }
         self.keep(sequence, report, now);
+        self.full_at = Some(now);
         Ok(())
     }
 

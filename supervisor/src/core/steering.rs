@@ -160,10 +160,11 @@ impl Supervisor {
             };
             let seen = balancer.as_ref().and_then(|balancer| balancer.sees(&node.name, runs));
             let down = orchestrator.as_ref().is_some_and(|orchestrator| orchestrator.is_down(&node.name));
-            let sure = Testimony { balancer: seen == Some(HostSeen::Silent), orchestrator: down };
-            let doubt = down || matches!(seen, Some(HostSeen::Silent | HostSeen::Doubtful));
+            let unreached = seen == Some(HostSeen::Unreached);
+            let sure = Testimony { balancer: unreached || seen == Some(HostSeen::Mute), orchestrator: down };
+            let doubt = down || seen.is_some_and(|seen| seen != HostSeen::Answers);
             let waits = balancer.as_ref().is_some_and(|balancer| balancer.awaits(&node.name));
-            Said { waits, doubt, sure }
+            Said { waits, doubt, unreached, sure }
         };
         let (ask, verdicts) = witnesses.judge(now, fleet, said);
         for link in ask {

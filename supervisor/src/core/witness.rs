@@ -18,17 +18,25 @@ use super::event::LinkId;
 use super::fleet::{Fleet, Node};
 use super::liveness::Liveness;
 
-/// A living agent answers a question within this, also on a busy board.
+/// A living agent answers a question within this, also on a busy board ...
 const ANSWER: Duration = Duration::from_millis(500);
+/// ... or within so many times what it took of late where it takes longer, and never has more than this. Where not even the
+/// host's kernel takes a connection, an agent that is slow is no explanation.
+const SLOWER: (u32, Duration) = (2, Duration::from_secs(2));
+/// What it took counts for so long.
+const OF_LATE: Duration = Duration::from_mins(10);
+/// A host that was found within this may have been given its work back just now, and be busy with that: what its agent took
+/// counts there in any case.
+const RETURNED: Duration = Duration::from_secs(30);
 /// An agent is not asked more often than this while the doubt is the same.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// ... and one that answered may be asked so soon for a new one.
 const ASK_ANEW: Duration = Duration::from_millis(100);
 /// A node that was found is not lost again sooner: what others saw of it may be older than its word.
 const FOUND_HOLD: Duration = Duration::from_secs(3);
-/// One that was found within this long gets so many times as long to answer: links that were cut catch up late, and work that
-/// was just given back keeps a board busy.
-const RETURNED: (Duration, u32) = (Duration::from_secs(30), 4);
+/// On a link that outlived a loss a question may be late by as long as the loss lasted, since TCP repeats what was lost at ever
+/// longer intervals; by then the kernel has given such a link up.
+const CATCHES_UP: Duration = Duration::from_secs(6);
 /// A link that broke is made again within this by an agent that lives.
 const CALLS_AGAIN: Duration = Duration::from_secs(2);
 
@@ -59,25 +67,76 @@ pub(crate) struct Said {
     pub(crate) waits: bool,
     /// Somebody found nobody there, be it once.
     pub(crate) doubt: bool,
+    /// Not even its kernel takes a connection.
+    pub(crate) unreached: bool,
     /// Who is sure.
     pub(crate) sure: Testimony,
+}
+
+/// What an agent was asked.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    at: Uptime,
+    link: LinkId,
+    answered: bool,
 }
 
 /// One node's case.
 #[derive(Debug, Clone, Copy, Default)]
 struct Case {
-    asked: Option<Uptime>,
+    asked: Option<Question>,
     /// There was a reason to ask when it was last looked at.
     doubted: bool,
+    /// Not even its kernel took a connection when it was last looked at.
+    unreached: bool,
     lost: Option<Uptime>,
     found: Option<Uptime>,
+    /// The link that it was lost on, until it has brought an answer since.
+    outlived: Option<LinkId>,
+    /// The longest that an answer took of late, and when that was.
+    slowest: Option<(Duration, Uptime)>,
 }
 
 impl Case {
     /// How long the agent has for its answer.
     fn patience(&self, now: Uptime) -> Duration {
-        let (recent, times) = RETURNED;
-        if self.found.is_some_and(|found| now.since(found) < recent) { ANSWER * times } else { ANSWER }
+        if self.outlived.is_some()
+            && self.asked.map(|asked| asked.link) == self.outlived
+            && self.lost.is_none()
+        {
+            return CATCHES_UP;
+        }
+        let within = |at: Uptime, span: Duration| now.since(at) < span;
+        let explains = !self.unreached || self.found.is_some_and(|found| within(found, RETURNED));
+        match self.slowest {
+            Some((took, at)) if explains && within(at, OF_LATE) => {
+                let (times, most) = SLOWER;
+                (took * times).clamp(ANSWER, most)
+            }
+            _ => ANSWER,
+        }
+    }
+
+    /// Follows what was asked: whether it is answered, and whether it may be asked anew.
+    fn follow(&mut self, node: &Node, doubts: bool, now: Uptime) {
+        let Some(asked) = &mut self.asked else { return };
+        if let Some(full) = node.full_at.filter(|full| *full >= asked.at)
+            && !asked.answered
+        {
+            asked.answered = true;
+            let took = full.since(asked.at);
+            if self.slowest.is_none_or(|(slowest, at)| took >= slowest || now.since(at) >= OF_LATE) {
+                self.slowest = Some((took, full));
+            }
+            if self.outlived == Some(asked.link) {
+                self.outlived = None;
+            }
+        }
+        let heard = node.presence.heard_at() >= asked.at;
+        let (soon, long) = (now.since(asked.at) >= ASK_ANEW, now.since(asked.at) >= ASK_AGAIN);
+        if soon && ((heard && (long || !self.doubted)) || (long && !doubts)) {
+            self.asked = None;
+        }
     }
 }
 
@@ -100,7 +159,7 @@ impl Witnesses {
 
     /// When an agent that was asked has had its time.
     pub(crate) fn next_wake(&self, now: Uptime) -> Option<Uptime> {
-        let due = |case: &Case| case.asked.map(|asked| asked + case.patience(now));
+        let due = |case: &Case| case.asked.map(|asked| asked.at + case.patience(now));
         self.0.values().filter_map(due).filter(|at| *at > now).min()
     }
 
@@ -116,16 +175,13 @@ impl Witnesses {
             let said = said(node);
             let case = self.0.entry(node.name.clone()).or_default();
             let doubts = said.doubt || said.waits;
-            if let Some(asked) = case.asked
-                && now.since(asked) >= ASK_ANEW
-            {
-                let answered = node.presence.heard_at() >= asked;
-                let long = now.since(asked) >= ASK_AGAIN;
-                if (answered && (long || !case.doubted)) || (long && !doubts) {
-                    case.asked = None;
-                }
+            if case.lost.is_some() && !is_silent(node, case, now) {
+                // What it was asked while it was gone was answered by nobody in time.
+                (case.lost, case.found, case.asked) = (None, Some(now), None);
+                verdicts.push(Verdict::Found(node.name.clone()));
             }
-            case.doubted = doubts;
+            case.follow(node, doubts, now);
+            (case.doubted, case.unreached) = (doubts, said.unreached);
             // One that was heard in this very millisecond need not be asked, and so whatever is heard from then on is an answer: on a
             // quick network it comes within the same millisecond.
             if doubts
@@ -133,20 +189,13 @@ impl Witnesses {
                 && case.asked.is_none()
                 && let Some(link) = node.link
             {
-                case.asked = Some(now);
+                case.asked = Some(Question { at: now, link, answered: false });
                 ask.push(link);
             }
-            let silent = is_silent(node, case, now);
             let just_found = case.found.is_some_and(|found| now.since(found) < FOUND_HOLD);
-            if case.lost.is_some() && !silent {
-                (case.lost, case.found) = (None, Some(now));
-                verdicts.push(Verdict::Found(node.name.clone()));
-            } else if case.lost.is_none()
-                && silent
-                && !just_found
-                && (said.sure.balancer || said.sure.orchestrator)
-            {
-                case.lost = Some(now);
+            let sure = said.sure.balancer || said.sure.orchestrator;
+            if case.lost.is_none() && sure && !just_found && is_silent(node, case, now) {
+                (case.lost, case.outlived) = (Some(now), node.link);
                 verdicts.push(Verdict::Lost(node.name.clone(), said.sure));
             }
         }
@@ -157,7 +206,8 @@ impl Witnesses {
 /// Whether a node's agent does not answer. One that said goodbye, or never called, is not missed.
 fn is_silent(node: &Node, case: &Case, now: Uptime) -> bool {
     let heard = node.presence.heard_at();
-    let unanswered = case.asked.is_some_and(|asked| heard < asked && now.since(asked) >= case.patience(now));
+    let unanswered =
+        case.asked.is_some_and(|asked| heard < asked.at && now.since(asked.at) >= case.patience(now));
     match node.liveness() {
         Liveness::NeverSeen | Liveness::Parked | Liveness::Leaving => false,
         Liveness::Lost => true,

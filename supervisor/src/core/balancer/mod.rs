@@ -154,8 +154,9 @@ pub(crate) struct Balancer {
     drained: BTreeMap<NodeName, Uptime>,
     /// Servers whose checks passed since one of them was last answered otherwise: a silence of theirs is news.
     proven: BTreeSet<ServerKey>,
-    /// Servers whose last word of a check was a silence, whatever their visitors have met since.
-    unanswered: BTreeSet<ServerKey>,
+    /// Servers whose last word of a check was a silence, after they had been well, whatever their visitors have met since; and
+    /// what the silence says of their hosts.
+    unanswered: BTreeMap<ServerKey, HostSeen>,
     /// Servers that took work when HAProxy was last seen: where another process does not know them, they take it at once.
     served: BTreeSet<ServerKey>,
     /// A host is in doubt.
@@ -199,7 +200,7 @@ impl Balancer {
             absent: BTreeMap::new(),
             drained: BTreeMap::new(),
             proven: BTreeSet::new(),
-            unanswered: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
             served: BTreeSet::new(),
             doubtful: false,
             quiet: BTreeSet::new(),
@@ -305,16 +306,17 @@ impl Balancer {
         let passed = |(_, server): &(&ServerKey, &Server)| server.check.last == LastCheck::Passed;
         self.proven.extend(seen.servers.iter().filter(passed).map(|(key, _)| key.clone()));
         for (key, server) in &seen.servers {
+            // Who has not been well since its port was closed may be a container that begins: Docker opens its port to the outside
+            // before it has a network.
+            let proven = self.proven.contains(key);
             match server.check.last {
-                LastCheck::TimedOut => _ = self.unanswered.insert(key.clone()),
-                LastCheck::Mute if self.proven.contains(key) => _ = self.unanswered.insert(key.clone()),
+                LastCheck::TimedOut if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Unreached),
+                LastCheck::Mute if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Mute),
                 LastCheck::Suspected => {}
-                LastCheck::Mute | LastCheck::None | LastCheck::Passed | LastCheck::Failed => {
-                    self.unanswered.remove(key);
-                }
+                _ => _ = self.unanswered.remove(key),
             }
         }
-        self.unanswered.retain(|key| seen.servers.contains_key(key));
+        self.unanswered.retain(|key, _| seen.servers.contains_key(key));
         if !restarted {
             let serves =
                 |(_, server): &(&ServerKey, &Server)| server.admission == Admission::Ready && server.up;
@@ -479,12 +481,11 @@ impl Balancer {
         }
         let mut found = None;
         for (key, server) in own().filter(|(key, _)| works(&key.backend)) {
-            let silent = self.unanswered.contains(key);
-            if silent && !server.up {
-                return Some(HostSeen::Silent);
-            }
-            if silent || self.is_doubtful(key, server) {
-                found = Some(HostSeen::Doubtful);
+            match self.unanswered.get(key) {
+                Some(silence) if !server.up => return Some(*silence),
+                Some(_) => found = Some(HostSeen::Doubtful),
+                None if self.is_doubtful(key, server) => found = Some(HostSeen::Doubtful),
+                None => {}
             }
         }
         found
@@ -523,6 +524,8 @@ pub(crate) enum HostSeen {
     Answers,
     /// A check found nobody, and the next ones will tell.
     Doubtful,
-    /// Nobody answers: down by time-outs.
-    Silent,
+    /// Its server is down, and nobody there takes a connection: not even its kernel answers.
+    Unreached,
+    /// Its server is down, and connections are taken there and not answered: it stands still, or its service does.
+    Mute,
 }

@@ -22,6 +22,12 @@ impl World {
         self.site.agents.get_mut(&name("pi2")).unwrap().awake = awake;
     }
 
+    /// The agent of `pi2` says something that nobody asked for.
+    fn speaks(&mut self) {
+        let id = protocol::OrderId::default();
+        self.site.answer("pi2", id, Ok(protocol::Stage::Normal));
+    }
+
     fn lost(&self) -> usize {
         self.site.records_of("pi2").iter().filter(|what| matches!(what, What::HostLost { .. })).count()
     }
@@ -64,6 +70,8 @@ fn a_host_that_two_witnesses_miss_is_lost_within_a_second_and_its_word_ends_that
 #[test]
 fn a_host_that_was_found_is_not_lost_again_by_what_was_seen_before_nor_by_one_late_answer() {
     let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
     world.agent_is(false);
     world.checks(LastCheck::TimedOut, false);
     world.until_lost().unwrap();
@@ -136,4 +144,64 @@ fn an_agent_that_answers_while_its_service_hangs_is_asked_once_a_second_and_neve
     world.checks(LastCheck::Mute, false);
     assert_eq!(world.until_lost(), None);
     assert!((5..=11).contains(&world.asked()), "{}", world.asked());
+}
+
+#[test]
+fn an_agent_that_takes_its_time_is_waited_for_where_its_kernel_is_there_and_not_where_nobody_is() {
+    for (silence, least, most) in [(LastCheck::Mute, 800, 1_100), (LastCheck::TimedOut, 500, 700)] {
+        let mut world = World::new();
+        world.checks(LastCheck::Passed, true);
+        world.pass(STEP * 10);
+        // A busy board: it answers after 400 ms.
+        world.agent_is(false);
+        world.checks(LastCheck::Mute, true);
+        while world.asked() == 0 {
+            world.pass(STEP);
+        }
+        for _ in 0..3 {
+            world.pass(STEP);
+        }
+        world.agent_is(true);
+        world.checks(LastCheck::Passed, true);
+        world.pass(STEP);
+        world.pass(STEP * 10);
+        world.agent_is(false);
+        world.checks(silence, true);
+        world.pass(STEP);
+        world.checks(silence, false);
+        let took = world.until_lost().unwrap();
+        assert!((least..=most).contains(&took.as_millis()), "{silence:?}: {took:?}");
+    }
+}
+
+#[test]
+fn a_question_on_a_link_that_outlived_a_loss_may_be_late_by_as_long_as_the_kernel_repeats_it() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    world.agent_is(false);
+    world.checks(LastCheck::TimedOut, false);
+    world.until_lost().unwrap();
+    // Its own words come through already, the questions do not yet: the kernel waits before it repeats them.
+    for _ in 0..5 {
+        world.speaks();
+        for _ in 0..10 {
+            world.pass(STEP);
+        }
+    }
+    assert_eq!(world.lost(), 1);
+    let took = world.until_lost().expect("nor for ever");
+    assert!(took <= Duration::from_secs(6), "{took:?}");
+    // Once it has answered, it is known to be reached, and missed as quickly as any.
+    world.agent_is(true);
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP);
+    world.checks(LastCheck::TimedOut, true);
+    for _ in 0..40 {
+        world.pass(STEP);
+    }
+    world.agent_is(false);
+    world.checks(LastCheck::TimedOut, false);
+    let took = world.until_lost().unwrap();
+    assert!(took <= Duration::from_secs(2), "{took:?}");
 }
