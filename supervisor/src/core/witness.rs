@@ -23,8 +23,9 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// ... or within so many times what it took of late where it takes longer, and never has more than this. Where not even the
 /// host's kernel takes a connection, an agent that is slow is no explanation.
 const SLOWER: (u32, Duration) = (2, Duration::from_secs(2));
-/// What it took counts for so long.
-const OF_LATE: Duration = Duration::from_mins(10);
+/// What it took counts for so long. Of a busy board there is news within seconds: the slower it answers checks, the more often one
+/// is seen under way, and its agent asked.
+const OF_LATE: Duration = Duration::from_mins(1);
 /// A host that was found within this may have been given its work back just now, and be busy with that: what its agent took
 /// counts there in any case.
 const RETURNED: Duration = Duration::from_secs(30);

@@ -134,6 +134,18 @@ pub fn seat(host: &Host, priority: u8) -> String {
     )
 }
 
+/// The kernel's settings that the agent's package brings (`deploy/heliostat-agent.sysctl`), as shell commands.
+pub(super) fn kernel_settings() -> String {
+    let settings = include_str!("../../../deploy/heliostat-agent.sysctl");
+    let lines = settings.lines().filter_map(|line| line.strip_prefix('-')?.split_once(" = "));
+    lines
+        .map(|(key, value)| {
+            let path = key.replace('.', "/");
+            format!("for file in /proc/sys/{path}; do [ ! -e \"$file\" ] || echo {value} >\"$file\"; done\n")
+        })
+        .collect()
+}
+
 /// How quickly a balancer notices and gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watchfulness {

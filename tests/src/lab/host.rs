@@ -227,6 +227,21 @@ impl Host {
         std::fs::write(self.folder.join(part.config_file()), text).expect("a config");
     }
 
+    /// Gives the host the kernel's settings that the agent's package brings, now and whenever an interface appears, as
+    /// systemd-udevd does elsewhere.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub fn take_kernel_settings(&self) {
+        let file = self.folder.join(KERNEL_SETTINGS);
+        std::fs::write(&file, super::config::kernel_settings()).expect("a file");
+        assert!(
+            succeeds(self.inside(&["sh", &file.display().to_string()])),
+            "{}: kernel settings",
+            self.name()
+        );
+    }
+
     /// Starts a program. An engine is waited for until it answers.
     ///
     /// # Panics
@@ -454,8 +469,12 @@ while [ -e /run/restart-engine ]; do sleep 0.1; done
 until docker -H "unix://$socket" version >/dev/null 2>&1; do sleep 0.1; done
 "#;
 
+/// In a host's folder: the kernel's settings, as shell commands.
+const KERNEL_SETTINGS: &str = "kernel-settings";
+
 /// What a host's first process does: a `/run`, a `/proc` and a hardware monitor of its own, no DNS (which fails at once
-/// instead of hanging), no systemd; then it takes up orphans (containerd's shims) for as long as there is power.
+/// instead of hanging), no systemd, whose udev's part in the
+/// kernel's settings it plays; then it takes up orphans (containerd's shims) for as long as there is power.
 const INIT: &str = r#"set -e
 name=$1 folder=$2 group=$3
 top=/sys/fs/cgroup/freezer; [ -d $top ] || top=/sys/fs/cgroup
@@ -468,6 +487,7 @@ hostname "$name"
 echo nameserver 127.0.0.1 >/run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf
 chmod +x "$folder/systemctl"
 if [ -e /usr/bin/systemctl ]; then mount --bind "$folder/systemctl" /usr/bin/systemctl; fi
+ip monitor link | while read -r _; do [ ! -e "$folder/kernel-settings" ] || . "$folder/kernel-settings"; done &
 touch /run/ready
 set +e
 while :; do sleep 1000 & wait $!; done"#;

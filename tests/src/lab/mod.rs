@@ -271,6 +271,7 @@ impl Lab {
     /// Starts all that Heliostat is on every host: agents, and on masters supervisors that drive a balancer, the Swarm (whose
     /// service must be called `web`) and, with several masters, keepalived. A single master's keepalived just holds the address.
     pub fn start_heliostat(&self) {
+        self.everywhere(Host::take_kernel_settings);
         let masters = self.masters();
         for (index, host) in masters.iter().enumerate() {
             let priority = 150 - 10 * u8::try_from(index).unwrap_or(0);

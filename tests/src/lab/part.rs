@@ -52,7 +52,11 @@ impl Part {
         let config = file(self.config_file());
         let (program, arguments) = match self {
             Self::Dockerd => (debian("dockerd"), dockerd(&config, folder, group)),
-            Self::Agent => (ours("heliostat-agent"), words(&["run", "--config", &config])),
+            // At the priority that its unit gives it.
+            Self::Agent => {
+                let agent = ours("heliostat-agent");
+                ("nice".to_owned(), words(&["-n", "-10", &agent, "run", "--config", &config]))
+            }
             Self::Supervisor => (ours("heliostat"), words(&["serve", "--config", &config])),
             Self::Haproxy => (debian("haproxy"), words(&["-W", "-db", "-f", &config])),
             Self::Keepalived => (
