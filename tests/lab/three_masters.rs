@@ -87,8 +87,10 @@ fn the_leading_master_whose_battery_falls_hands_over_and_breaks_only_what_was_in
     assert!(longest < SILENT_MAX, "{longest:?}\n{}", journal(other));
 }
 
-/// So often the address moves.
+/// So often the address moves ...
 const MOVES: usize = 10;
+/// ... and so many requests are lost by that in all: one in forty moves is usual.
+const LOST_MAX: usize = 2;
 
 /// Lets keepalived take so much off a master's priority, as its supervisor would.
 fn weigh(master: &Host, offset: i16) {
@@ -125,6 +127,7 @@ fn an_address_that_is_handed_over_under_load_breaks_only_what_was_in_flight() {
         wait::until_true("one to hold it", PATIENCE, || lab.holders().len() == 1);
     }
     println!("{MOVES} moves of the address at 100 requests a second: failed {failed:?}, over 1 s {late:?}");
+    assert!(failed.iter().sum::<usize>() <= LOST_MAX, "{failed:?}");
     lab.leave();
 }
 

@@ -178,11 +178,21 @@ pub(super) async fn ask(target: SocketAddr, path: &str, patience: Duration) -> R
         let mut stream = TcpStream::connect(target).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::with_capacity(512);
-        stream.read_to_end(&mut answer).await?;
+        while !is_whole(&answer) && stream.read_buf(&mut answer).await? > 0 {}
         io::Result::Ok(answer)
     });
     let answer = answer.await.map_err(|_elapsed| Failure::TimedOut)??;
     understand(&String::from_utf8_lossy(&answer)).unwrap_or(Err(Failure::Broken))
+}
+
+/// Whether all of an answer is there, by its own word: like a browser, nobody waits for the connection's end then.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok()).flatten()
+    });
+    length.is_some_and(|length| body.len() >= length)
 }
 
 /// An answer's replica, or its status; `None` when it broke off.

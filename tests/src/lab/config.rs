@@ -134,16 +134,22 @@ pub fn seat(host: &Host, priority: u8) -> String {
     )
 }
 
-/// The kernel's settings that the agent's package brings (`deploy/heliostat-agent.sysctl`), as shell commands.
-pub(super) fn kernel_settings() -> String {
-    let settings = include_str!("../../../deploy/heliostat-agent.sysctl");
-    let lines = settings.lines().filter_map(|line| line.strip_prefix('-')?.split_once(" = "));
-    lines
-        .map(|(key, value)| {
-            let path = key.replace('.', "/");
-            format!("for file in /proc/sys/{path}; do [ ! -e \"$file\" ] || echo {value} >\"$file\"; done\n")
-        })
-        .collect()
+/// The kernel's settings that the agent's package brings, and on masters those that keep an address from breaking what it
+/// carries when it moves (`deploy/*.sysctl`), as shell commands.
+pub(super) fn kernel_settings(master: bool) -> String {
+    let agents = include_str!("../../../deploy/heliostat-agent.sysctl");
+    let masters = include_str!("../../../deploy/heliostat-address.sysctl");
+    let lines = agents.lines().chain(masters.lines().filter(|_| master));
+    let settings = lines.filter(|line| !line.starts_with('#'));
+    let mut text = String::new();
+    for (key, value) in settings.filter_map(|line| line.trim_start_matches('-').split_once(" = ")) {
+        let path = key.replace('.', "/");
+        let _ = writeln!(
+            text,
+            "for file in /proc/sys/{path}; do [ ! -e \"$file\" ] || echo {value} >\"$file\"; done"
+        );
+    }
+    text
 }
 
 /// How quickly a balancer notices and gives up.

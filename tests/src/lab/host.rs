@@ -234,7 +234,7 @@ impl Host {
     /// When they cannot be written.
     pub fn take_kernel_settings(&self) {
         let file = self.folder.join(KERNEL_SETTINGS);
-        std::fs::write(&file, super::config::kernel_settings()).expect("a file");
+        std::fs::write(&file, super::config::kernel_settings(self.plan.master)).expect("a file");
         assert!(
             succeeds(self.inside(&["sh", &file.display().to_string()])),
             "{}: kernel settings",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::kernel;
 use crate::config::Keepalived;
 
 /// The name of the instance, of the track file and of the script: what tells ours from an existing config's.
@@ -15,11 +16,13 @@ const OFFSET_UNTIL_TOLD: i16 = -60;
 /// What is taken off where no supervisor runs: who does not lead is no place for the address.
 const OFFSET_WITHOUT_SUPERVISOR: i16 = -100;
 
-/// The config, whole or as a part that another one includes.
+/// The config, whole or as a part that another one includes. `stays`: nothing that this host has on its loopback interface is
+/// told to the network, so the address may be there on every master, and a connection that reached one is answered to its end when
+/// the address has moved.
 ///
 /// `garp_*`: switches and neighbours learn where the address is from gratuitous ARP alone, so it is said again after a
 /// second, and now and then.
-pub(super) fn render(settings: &Keepalived) -> String {
+fn render(settings: &Keepalived, stays: bool) -> String {
     let Keepalived { ip, prefix, interface, priority, router_id, .. } = settings;
     let advert = settings.advert.as_secs_f64();
     let (track_file, fifo) = (settings.track_file.display(), settings.fifo.display());
@@ -28,6 +31,9 @@ pub(super) fn render(settings: &Keepalived) -> String {
          global_defs {{\n    vrrp_notify_fifo {fifo}\n}}\n\n\
          track_file {INSTANCE} {{\n    file {track_file}\n    weight 1\n    init_file {OFFSET_UNTIL_TOLD}\n}}\n\n"
     );
+    if stays {
+        let _ = write!(text, "static_ipaddress {{\n    {ip}/32 dev lo scope host\n}}\n\n");
+    }
     if settings.watch_supervisor {
         let _ = write!(
             text,
@@ -65,7 +71,8 @@ pub(super) fn render(settings: &Keepalived) -> String {
 
 /// Writes the config if it is not what is there; whether it was written.
 pub(super) fn write(settings: &Keepalived) -> Result<bool, String> {
-    let text = render(settings);
+    let stays = settings.ip.is_ipv4() && kernel::keeps_to_itself(Path::new("/proc"), &settings.interface);
+    let text = render(settings, stays);
     if std::fs::read_to_string(&settings.file).is_ok_and(|there| there == text) {
         return Ok(false);
     }
@@ -135,12 +142,13 @@ mod tests {
     #[test]
     fn the_config_says_what_keepalived_needs() {
         let folder = tempfile::tempdir().unwrap();
-        let text = render(&settings(folder.path()));
+        let text = render(&settings(folder.path()), true);
         for line in [
             "priority 150",
             "advert_int 0.1",
             "virtual_router_id 50",
             "172.16.0.50/24 dev eth0",
+            "172.16.0.50/32 dev lo scope host",
             "unicast_src_ip 172.16.0.51",
             "vrrp_notify_fifo /run/heliostat-supervisor/keepalived.fifo",
         ] {
@@ -148,8 +156,8 @@ mod tests {
         }
         assert_eq!(text.matches('{').count(), text.matches('}').count());
         let alone = Keepalived { peers: Vec::new(), watch_supervisor: false, ..settings(folder.path()) };
-        let text = render(&alone);
-        assert!(!text.contains("unicast_peer") && !text.contains("script"), "{text}");
+        let text = render(&alone, false);
+        assert!(!["unicast_peer", "script", "dev lo"].iter().any(|word| text.contains(word)), "{text}");
     }
 
     #[test]

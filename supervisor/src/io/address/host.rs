@@ -1,5 +1,6 @@
 //! What is on this host: its addresses, as the kernel lists them, and keepalived's process.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::kernel;
 use crate::config::Keepalived;
 use crate::core::Sighting;
 
@@ -15,13 +17,20 @@ use crate::core::Sighting;
 #[derive(Debug)]
 pub(super) struct Host {
     proc: PathBuf,
+    /// The interfaces that have an address.
+    interfaces_with: fn(Ipv4Addr) -> io::Result<Vec<u32>>,
     ip: IpAddr,
     pid_file: PathBuf,
 }
 
 impl Host {
     pub(super) fn new(settings: &Keepalived) -> Self {
-        Self { proc: PathBuf::from("/proc"), ip: settings.ip, pid_file: settings.pid_file.clone() }
+        Self {
+            proc: PathBuf::from("/proc"),
+            interfaces_with: kernel::interfaces_with,
+            ip: settings.ip,
+            pid_file: settings.pid_file.clone(),
+        }
     }
 
     /// What is there now. What cannot be read is not there: who does not know that it holds the address does not lead.
@@ -29,12 +38,17 @@ impl Host {
         Sighting { held: self.holds(), keepalived_runs: self.keepalived().is_some() }
     }
 
+    /// Whether the network finds the address here: on the loopback interface, it is there on every master.
     fn holds(&self) -> bool {
-        let read =
-            |file: &str| std::fs::read_to_string(self.proc.join("self/net").join(file)).unwrap_or_default();
         match self.ip {
-            IpAddr::V4(ip) => lists_v4(&read("fib_trie"), ip),
-            IpAddr::V6(ip) => lists_v6(&read("if_inet6"), ip),
+            IpAddr::V4(ip) => {
+                let interfaces = (self.interfaces_with)(ip).unwrap_or_default();
+                interfaces.iter().any(|interface| *interface != kernel::LOOPBACK)
+            }
+            IpAddr::V6(ip) => {
+                let table = std::fs::read_to_string(self.proc.join("self/net/if_inet6"));
+                lists_v6(&table.unwrap_or_default(), ip)
+            }
         }
     }
 
@@ -72,19 +86,6 @@ fn is_living(stat: &str) -> bool {
     name.starts_with("keepalived") && !matches!(state, "Z" | "X")
 }
 
-/// Whether `/proc/net/fib_trie` lists an address as this host's own.
-fn lists_v4(table: &str, ip: Ipv4Addr) -> bool {
-    let mut leaf = None;
-    for line in table.lines().map(str::trim) {
-        if let Some(address) = line.strip_prefix("|-- ") {
-            leaf = address.parse::<Ipv4Addr>().ok();
-        } else if line == "/32 host LOCAL" && leaf == Some(ip) {
-            return true;
-        }
-    }
-    false
-}
-
 /// Whether `/proc/net/if_inet6` lists an address that is in use: neither tentative nor found twice on the network.
 fn lists_v6(table: &str, ip: Ipv6Addr) -> bool {
     const UNUSABLE: u32 = 0x40 | 0x08;
@@ -100,28 +101,6 @@ fn lists_v6(table: &str, ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TRIE: &str = "\
-Local:
-  +-- 0.0.0.0/0 3 0 5
-     +-- 172.16.0.0/24 2 0 2
-        |-- 172.16.0.0
-           /24 link UNICAST
-        |-- 172.16.0.50
-           /32 host LOCAL
-        |-- 172.16.0.52
-           /32 link UNICAST
-        |-- 172.16.0.255
-           /32 link BROADCAST
-";
-
-    #[test]
-    fn only_an_address_of_this_host_is_held() {
-        let held = |ip: &str| lists_v4(TRIE, ip.parse().unwrap());
-        assert!(held("172.16.0.50"));
-        assert!(!held("172.16.0.5") && !held("172.16.0.52") && !held("172.16.0.255"));
-        assert!(!lists_v4("", "172.16.0.50".parse().unwrap()));
-    }
 
     #[test]
     fn a_tentative_address_is_not_held_yet() {
@@ -140,19 +119,23 @@ Local:
     }
 
     #[test]
-    fn a_left_over_pid_file_is_no_process() {
+    fn a_left_over_pid_file_is_no_process_and_an_address_on_the_loopback_interface_is_not_held() {
         let folder = tempfile::tempdir().unwrap();
         let pid_file = folder.path().join("keepalived.pid");
         let proc = folder.path().join("proc");
-        let host =
-            Host { proc: proc.clone(), ip: "172.16.0.50".parse().unwrap(), pid_file: pid_file.clone() };
-        assert_eq!(host.look(), Sighting::default());
+        let on = |interfaces_with| Host {
+            proc: proc.clone(),
+            interfaces_with,
+            ip: "172.16.0.50".parse().unwrap(),
+            pid_file: pid_file.clone(),
+        };
+        assert_eq!(on(|_| Err(io::ErrorKind::PermissionDenied.into())).look(), Sighting::default());
+        assert_eq!(on(|_| Ok(vec![kernel::LOOPBACK])).look(), Sighting::default());
         std::fs::write(&pid_file, "812\n").unwrap();
-        assert!(!host.look().keepalived_runs);
+        assert!(!on(|_| Ok(Vec::new())).look().keepalived_runs);
         std::fs::create_dir_all(proc.join("812")).unwrap();
-        std::fs::create_dir_all(proc.join("self/net")).unwrap();
         std::fs::write(proc.join("812/stat"), "812 (keepalived) S 1 812").unwrap();
-        std::fs::write(proc.join("self/net/fib_trie"), TRIE).unwrap();
-        assert_eq!(host.look(), Sighting { held: true, keepalived_runs: true });
+        let here = on(|_| Ok(vec![kernel::LOOPBACK, 2])).look();
+        assert_eq!(here, Sighting { held: true, keepalived_runs: true });
     }
 }

@@ -7,6 +7,7 @@
 mod conf;
 mod fifo;
 mod host;
+mod kernel;
 mod process;
 
 use std::time::Duration;
