@@ -19,6 +19,8 @@ pub(crate) struct Member {
     /// Where its agent calls from, if that is not this host's own loopback.
     pub(crate) address: Option<IpAddr>,
     pub(crate) presence: Presence,
+    /// Its agent is heard, and says that its engine does not answer.
+    pub(crate) engine_gone: bool,
     /// Its stage, as last reported.
     pub(crate) stage: Stage,
     /// It drains, or is to be relieved before it does.
@@ -58,6 +60,7 @@ impl Supervisor {
             supply: node.supply.clone(),
             address: self.address_of(node),
             presence: self.presence(node),
+            engine_gone: node.reported && node.report.as_ref().is_some_and(|(report, _)| !report.docker_up),
             stage,
             leaving: stage >= Stage::Drain || self.reliefs.is_asked(&node.name),
             soc: estimate.filter(|estimate| estimate.known).and_then(|estimate| estimate.soc_low()),

@@ -26,6 +26,7 @@ pub(crate) fn member(name: &str) -> Member {
         soc: Some(Soc::from_percent(60.0)),
         running: vec!["web.1.abc".to_owned()],
         resting: Vec::new(),
+        engine_gone: false,
     }
 }
 

@@ -15,6 +15,11 @@ use crate::core::member::{Member, Presence};
 
 /// A node that Swarm calls down for so long though it answers does not come back by itself: one that starts takes up to 13 s.
 const HELD: Duration = Duration::from_secs(20);
+/// ... and one whose engine was seen to begin anew a while ago registers at once, or not at all: no connection of it is retried at
+/// ever longer intervals.
+const HELD_ANEW: Duration = Duration::from_secs(6);
+/// So long ago.
+const ANEW: Duration = Duration::from_mins(1);
 /// Nothing more is done, or said, about one node for so long. Longer than agents refuse to do it again.
 const AGAIN: Duration = Duration::from_mins(10);
 /// Between two nodes' restarts: the first is back by then, or something else is wrong.
@@ -33,6 +38,8 @@ pub(crate) struct HeldDown {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     since: BTreeMap<NodeName, Uptime>,
+    /// When an agent said last that its engine does not answer.
+    gone: BTreeMap<NodeName, Uptime>,
     done: BTreeMap<NodeName, Uptime>,
 }
 
@@ -53,13 +60,17 @@ impl Held {
         for name in &held {
             self.since.entry(name.clone()).or_insert(now);
         }
+        self.gone.retain(|_, at| now.since(*at) < ANEW);
+        let gone = picture.ours().filter(|(_, _, member)| member.engine_gone);
+        self.gone.extend(gone.map(|(_, _, member)| (member.name.clone(), now)));
         self.done.retain(|_, at| now.since(*at) < AGAIN);
         if self.done.values().any(|at| now.since(*at) < APART) {
             return None;
         }
         let due = |(name, since): (&NodeName, &Uptime)| {
             let since = now.since(*since);
-            (since >= HELD && !self.done.contains_key(name)).then(|| (name.clone(), since))
+            let held = if self.gone.contains_key(name) { HELD_ANEW } else { HELD };
+            (since >= held && !self.done.contains_key(name)).then(|| (name.clone(), since))
         };
         let (node, since) = self.since.iter().find_map(due)?;
         self.done.insert(node.clone(), now);

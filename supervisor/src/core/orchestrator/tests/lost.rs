@@ -124,6 +124,17 @@ fn of_several_that_are_held_down_one_is_restarted_at_a_time() {
 }
 
 #[test]
+fn one_whose_engine_began_anew_is_not_waited_for_as_long() {
+    let mut world = World::new();
+    world.settle();
+    (world.member("pi5").presence, world.member("pi5").engine_gone) = (Presence::Unclear, true);
+    assert_eq!(held(&mut world, SECOND * 3), []);
+    (world.member("pi5").presence, world.member("pi5").engine_gone) = (Presence::Here, false);
+    world.node("id5").ready = false;
+    assert_eq!(held(&mut world, SECOND * 30), [(SECOND * 7, "pi5".to_owned(), true)]);
+}
+
+#[test]
 fn where_most_are_held_down_the_fault_is_not_theirs() {
     let mut world = World::new();
     world.settle();
