@@ -234,12 +234,14 @@ impl Lab {
     /// Starts the agents with what becomes of the usual config of each. `more` is TOML for its end: whole tables.
     pub fn start_agents_as(&self, more: &str, change: impl Fn(String) -> String + Sync) {
         let masters = self.masters();
-        self.everywhere(|host| {
+        // One after the other, and before any program is started: to vouch for a state is to hold its lock for a moment, and a
+        // child that is just being made has it too.
+        for host in &self.hosts {
             let text = change(config::agent(host, &masters, more));
             config::vouch(host, &text, self.supply(&host.plan().supply).soc());
             host.configure(Part::Agent, &text);
-            host.start(Part::Agent);
-        });
+        }
+        self.everywhere(|host| host.start(Part::Agent));
     }
 
     /// Writes every master's supervisor config and starts the supervisors.
