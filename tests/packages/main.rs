@@ -72,6 +72,7 @@ fn a_fresh_install_is_enabled_complete_and_harmless_and_a_purge_leaves_nothing()
         "usr/share/zsh/vendor-completions/_heliostat",
         "usr/share/fish/vendor_completions.d/heliostat.fish",
         "lib/udev/rules.d/60-heliostat.rules",
+        "usr/lib/sysctl.d/50-heliostat-agent.conf",
     ] {
         assert!(tree.path(file).exists(), "{file} is missing");
     }

@@ -33,6 +33,8 @@ const RETURNED: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// ... and one that answered may be asked so soon for a new one.
 const ASK_ANEW: Duration = Duration::from_millis(100);
+/// ... or so soon for another check under way.
+const ASK_ABOUT_CHECKS: Duration = Duration::from_millis(250);
 /// A node that was found is not lost again sooner: what others saw of it may be older than its word.
 const FOUND_HOLD: Duration = Duration::from_secs(3);
 /// On a link that outlived a loss a question may be late by as long as the loss lasted, since TCP repeats what was lost at ever
@@ -74,11 +76,20 @@ pub(crate) struct Said {
     pub(crate) sure: Testimony,
 }
 
+impl Said {
+    /// Whether there is a reason to ask.
+    const fn doubts(&self) -> bool {
+        self.doubt || self.waits
+    }
+}
+
 /// What an agent was asked.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     at: Uptime,
     link: LinkId,
+    /// Somebody had found nobody; otherwise a check was under way, which often means nothing.
+    for_doubt: bool,
     answered: bool,
 }
 
@@ -119,7 +130,7 @@ impl Case {
     }
 
     /// Follows what was asked: whether it is answered, and whether it may be asked anew.
-    fn follow(&mut self, node: &Node, doubts: bool, now: Uptime) {
+    fn follow(&mut self, node: &Node, said: &Said, now: Uptime) {
         let Some(asked) = &mut self.asked else { return };
         if let Some(full) = node.full_at.filter(|full| *full >= asked.at)
             && !asked.answered
@@ -134,8 +145,11 @@ impl Case {
             }
         }
         let heard = node.presence.heard_at() >= asked.at;
-        let (soon, long) = (now.since(asked.at) >= ASK_ANEW, now.since(asked.at) >= ASK_AGAIN);
-        if soon && ((heard && (long || !self.doubted)) || (long && !doubts)) {
+        let after = now.since(asked.at);
+        // An answer from before a doubt says nothing about it.
+        let new = !self.doubted || (!asked.for_doubt && (said.doubt || after >= ASK_ABOUT_CHECKS));
+        let long = after >= ASK_AGAIN;
+        if (heard && (long || (new && after >= ASK_ANEW))) || (long && !said.doubts()) {
             self.asked = None;
         }
     }
@@ -175,22 +189,21 @@ impl Witnesses {
         for node in fleet.nodes() {
             let said = said(node);
             let case = self.0.entry(node.name.clone()).or_default();
-            let doubts = said.doubt || said.waits;
             if case.lost.is_some() && !is_silent(node, case, now) {
                 // What it was asked while it was gone was answered by nobody in time.
                 (case.lost, case.found, case.asked) = (None, Some(now), None);
                 verdicts.push(Verdict::Found(node.name.clone()));
             }
-            case.follow(node, doubts, now);
-            (case.doubted, case.unreached) = (doubts, said.unreached);
+            case.follow(node, &said, now);
+            (case.doubted, case.unreached) = (said.doubts(), said.unreached);
             // One that was heard in this very millisecond need not be asked, and so whatever is heard from then on is an answer: on a
             // quick network it comes within the same millisecond.
-            if doubts
+            if said.doubts()
                 && node.presence.heard_at() < now
                 && case.asked.is_none()
                 && let Some(link) = node.link
             {
-                case.asked = Some(Question { at: now, link, answered: false });
+                case.asked = Some(Question { at: now, link, for_doubt: said.doubt, answered: false });
                 ask.push(link);
             }
             let just_found = case.found.is_some_and(|found| now.since(found) < FOUND_HOLD);

@@ -118,6 +118,28 @@ fn an_agent_is_asked_while_a_check_is_under_way_and_a_lost_host_is_lost_with_the
 }
 
 #[test]
+fn an_answer_from_before_a_doubt_does_not_put_the_next_question_off() {
+    let mut world = World::new();
+    world.checks(LastCheck::Passed, true);
+    world.pass(STEP * 10);
+    // A busy machine: a check is under way whenever somebody looks, and the agent answers.
+    world.servers.get_mut(&key("pi2")).unwrap().check.pending = true;
+    for _ in 0..8 {
+        world.pass(STEP);
+    }
+    let asked = world.asked();
+    assert!((1..=4).contains(&asked), "{asked}");
+    // The host goes just then.
+    world.agent_is(false);
+    world.pass(STEP);
+    world.checks(LastCheck::TimedOut, true);
+    world.pass(STEP);
+    world.checks(LastCheck::TimedOut, false);
+    let took = world.until_lost().unwrap();
+    assert!(took <= STEP * 6, "{took:?}");
+}
+
+#[test]
 fn an_answer_within_the_same_millisecond_is_one() {
     let mut world = World::new();
     world.checks(LastCheck::Passed, true);
