@@ -17,8 +17,8 @@ use crate::core::Sighting;
 #[derive(Debug)]
 pub(super) struct Host {
     proc: PathBuf,
-    /// The interfaces that have an address.
-    interfaces_with: fn(Ipv4Addr) -> io::Result<Vec<u32>>,
+    /// Whether an address is on an interface of the network's.
+    is_on_network: fn(Ipv4Addr) -> io::Result<bool>,
     ip: IpAddr,
     pid_file: PathBuf,
 }
@@ -27,7 +27,7 @@ impl Host {
     pub(super) fn new(settings: &Keepalived) -> Self {
         Self {
             proc: PathBuf::from("/proc"),
-            interfaces_with: kernel::interfaces_with,
+            is_on_network: kernel::is_on_network,
             ip: settings.ip,
             pid_file: settings.pid_file.clone(),
         }
@@ -41,10 +41,7 @@ impl Host {
     /// Whether the network finds the address here: on the loopback interface, it is there on every master.
     fn holds(&self) -> bool {
         match self.ip {
-            IpAddr::V4(ip) => {
-                let interfaces = (self.interfaces_with)(ip).unwrap_or_default();
-                interfaces.iter().any(|interface| *interface != kernel::LOOPBACK)
-            }
+            IpAddr::V4(ip) => (self.is_on_network)(ip).unwrap_or(false),
             IpAddr::V6(ip) => {
                 let table = std::fs::read_to_string(self.proc.join("self/net/if_inet6"));
                 lists_v6(&table.unwrap_or_default(), ip)
@@ -119,23 +116,23 @@ mod tests {
     }
 
     #[test]
-    fn a_left_over_pid_file_is_no_process_and_an_address_on_the_loopback_interface_is_not_held() {
+    fn a_left_over_pid_file_is_no_process_and_an_address_that_cannot_be_looked_for_is_not_held() {
         let folder = tempfile::tempdir().unwrap();
         let pid_file = folder.path().join("keepalived.pid");
         let proc = folder.path().join("proc");
-        let on = |interfaces_with| Host {
+        let on = |is_on_network| Host {
             proc: proc.clone(),
-            interfaces_with,
+            is_on_network,
             ip: "172.16.0.50".parse().unwrap(),
             pid_file: pid_file.clone(),
         };
         assert_eq!(on(|_| Err(io::ErrorKind::PermissionDenied.into())).look(), Sighting::default());
-        assert_eq!(on(|_| Ok(vec![kernel::LOOPBACK])).look(), Sighting::default());
+        assert_eq!(on(|_| Ok(false)).look(), Sighting::default());
         std::fs::write(&pid_file, "812\n").unwrap();
-        assert!(!on(|_| Ok(Vec::new())).look().keepalived_runs);
+        assert!(!on(|_| Ok(false)).look().keepalived_runs);
         std::fs::create_dir_all(proc.join("812")).unwrap();
         std::fs::write(proc.join("812/stat"), "812 (keepalived) S 1 812").unwrap();
-        let here = on(|_| Ok(vec![kernel::LOOPBACK, 2])).look();
+        let here = on(|_| Ok(true)).look();
         assert_eq!(here, Sighting { held: true, keepalived_runs: true });
     }
 }
