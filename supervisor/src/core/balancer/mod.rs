@@ -150,6 +150,8 @@ pub(crate) struct Balancer {
     missing: BTreeSet<String>,
     /// Since when a node does not run a backend's work.
     absent: BTreeMap<ServerKey, Uptime>,
+    /// Since when a server's node is lost.
+    lost: BTreeMap<ServerKey, Uptime>,
     /// Since when a leaving node's servers are all out of service.
     drained: BTreeMap<NodeName, Uptime>,
     /// Servers whose checks passed since one of them was last answered otherwise: a silence of theirs is news.
@@ -198,6 +200,7 @@ impl Balancer {
             told: BTreeMap::new(),
             missing: BTreeSet::new(),
             absent: BTreeMap::new(),
+            lost: BTreeMap::new(),
             drained: BTreeMap::new(),
             proven: BTreeSet::new(),
             unanswered: BTreeMap::new(),
@@ -365,20 +368,25 @@ impl Balancer {
         if self.weights.follow(members) {
             notes.push((None, Note::Weights { weights: self.weights.shown() }));
         }
-        let absent = self.absent.iter().map(|(key, since)| (key.clone(), now.since(*since))).collect();
+        let spans = |since: &BTreeMap<ServerKey, Uptime>| {
+            since.iter().map(|(key, since)| (key.clone(), now.since(*since))).collect()
+        };
+        let (absent, lost) = (spans(&self.absent), spans(&self.lost));
         let Self { settings, weights, served, .. } = self;
-        let view = View { settings, members, weights, seen, tasks, absent: &absent, served };
+        let view = View { settings, members, weights, seen, tasks, absent: &absent, lost: &lost, served };
         let wanted = view.wanted();
         let mut commands = view.commands(&wanted);
         commands.retain(|command| !self.refused.iter().any(|(refused, _)| refused == command));
         self.remember(now, &wanted, seen, notes);
         self.follow_drains(now, members, &wanted, seen);
-        self.doubtful = seen.servers.iter().any(|(key, server)| self.is_doubtful(key, server));
+        let holds = |(key, server): (&ServerKey, &Server)| server.sessions > 0 && self.lost.contains_key(key);
+        self.doubtful = seen.servers.iter().any(|(key, server)| self.is_doubtful(key, server))
+            || seen.servers.iter().any(holds);
         self.busy = !commands.is_empty() || self.is_under_way(&wanted, seen);
         commands
     }
 
-    /// What was recorded, and since when who does not serve.
+    /// What was recorded, and since when who does not serve, or is lost.
     fn remember(
         &mut self,
         now: Uptime,
@@ -391,6 +399,11 @@ impl Balancer {
                 self.absent.entry(one.key.clone()).or_insert(now);
             } else {
                 self.absent.remove(&one.key);
+            }
+            if one.why == Why::Lost {
+                self.lost.entry(one.key.clone()).or_insert(now);
+            } else {
+                self.lost.remove(&one.key);
             }
             let told = (one.node.clone(), one.admission, one.why);
             let shown = one.exists || seen.servers.contains_key(&one.key);

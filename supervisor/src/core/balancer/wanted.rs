@@ -31,6 +31,10 @@ pub(super) const ADDED: &str = "heliostat-";
 /// A node that does not run the work for this long has no place in its backend.
 pub(super) const ABSENT: Duration = Duration::from_mins(1);
 
+/// Whoever HAProxy was still connecting to a lost host when it got no more visitors has been sent elsewhere by then, with the `timeout
+/// connect` of `deploy/haproxy.cfg` and some: what is left had reached it before it went.
+const CONNECTED: Duration = Duration::from_millis(600);
+
 /// Why a server is as it is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,6 +90,8 @@ pub(super) struct View<'a> {
     pub(super) tasks: &'a Tasks,
     /// For how long a node has not run a backend's work.
     pub(super) absent: &'a BTreeMap<ServerKey, Duration>,
+    /// For how long a server's node has been lost.
+    pub(super) lost: &'a BTreeMap<ServerKey, Duration>,
     /// Servers that took work when HAProxy, or the process before it, was last seen.
     pub(super) served: &'a BTreeSet<ServerKey>,
 }
@@ -194,7 +200,7 @@ impl View<'_> {
         let mut commands = Vec::new();
         for one in wanted {
             match self.seen.servers.get(&one.key) {
-                Some(server) => change(one, server, &mut commands),
+                Some(server) => change(one, server, self.lost.get(&one.key).copied(), &mut commands),
                 None if one.exists => self.add(one, &mut commands),
                 None => {}
             }
@@ -219,8 +225,8 @@ impl View<'_> {
     }
 }
 
-/// Brings a server that is there to what is wanted of it.
-fn change(wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
+/// Brings a server that is there to what is wanted of it. `lost`: for how long its node has been.
+fn change(wanted: &Wanted, server: &Server, lost: Option<Duration>, commands: &mut Vec<Command>) {
     let mut push = |change| commands.push(Command { server: wanted.key.clone(), change });
     let added = wanted.key.server.starts_with(ADDED);
     if added && wanted.admission == Admission::Maint {
@@ -251,10 +257,18 @@ fn change(wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
     if server.admission != admission {
         push(Change::Admission(admission));
     }
-    // Its kernel took these requests, and nobody there will answer them. Where not even the kernel answers, HAProxy gives them to
-    // somebody else by itself, after `timeout connect`.
-    if wanted.why == Why::Lost && server.check.last == LastCheck::Mute && server.sessions > 0 {
+    if server.sessions > 0 && lost.is_some_and(|lost| will_not_answer(server.check.last, lost)) {
         push(Change::EndSessions);
+    }
+}
+
+/// Whether nobody on a lost host will answer what it has taken. Where not even its kernel answers, HAProxy gives what it could not
+/// connect to somebody else by itself, and would break that off if its session ended.
+fn will_not_answer(check: LastCheck, lost: Duration) -> bool {
+    match check {
+        LastCheck::Mute => true,
+        LastCheck::TimedOut | LastCheck::Suspected => lost >= CONNECTED,
+        LastCheck::None | LastCheck::Passed | LastCheck::Failed => false,
     }
 }
 
