@@ -30,7 +30,7 @@ const OF_LATE: Duration = Duration::from_mins(1);
 /// counts there in any case.
 const RETURNED: Duration = Duration::from_secs(30);
 /// An agent is not asked more often than this while the doubt is the same.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// ... and one that answered may be asked so soon for a new one.
 const ASK_ANEW: Duration = Duration::from_millis(100);
 /// ... or so soon for another check under way.
