@@ -44,6 +44,8 @@ const LOOK_SILENT: Duration = Duration::from_secs(1);
 /// While its socket is not there, as long as that may be a restart: until it is told its servers, visitors find none. To
 /// find nobody costs next to nothing.
 const LOOK_GONE: Duration = Duration::from_millis(25);
+/// A check that is usually quick and takes longer than this is not answered (`timeout check` of `deploy/haproxy.cfg`).
+const CHECK_MAX: Duration = Duration::from_millis(300);
 /// A restart takes no longer than this.
 const RESTART_MAX: Duration = Duration::from_secs(10);
 /// `io` ends every action sooner than this; should it not, the balancer goes on.
@@ -159,6 +161,8 @@ pub(crate) struct Balancer {
     /// Servers whose last word of a check was a silence, after they had been well, whatever their visitors have met since; and
     /// what the silence says of their hosts.
     unanswered: BTreeMap<ServerKey, HostSeen>,
+    /// Since when a check that should be quick is under way, as far as was seen.
+    awaited: BTreeMap<ServerKey, Uptime>,
     /// Servers that took work when HAProxy was last seen: where another process does not know them, they take it at once.
     served: BTreeSet<ServerKey>,
     /// A host is in doubt.
@@ -204,6 +208,7 @@ impl Balancer {
             drained: BTreeMap::new(),
             proven: BTreeSet::new(),
             unanswered: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             served: BTreeSet::new(),
             doubtful: false,
             quiet: BTreeSet::new(),
@@ -274,6 +279,7 @@ impl Balancer {
                 self.drained.clear();
                 self.proven.clear();
                 self.unanswered.clear();
+                self.awaited.clear();
                 self.load.forget();
             }
             before => {
@@ -292,7 +298,7 @@ impl Balancer {
         }
         self.missing.retain(|backend| seen.missing.contains(backend));
         self.refused.retain(|(_, at)| now.since(*at) < REFUSED_AGAIN);
-        self.follow_checks(&seen, restarted);
+        self.follow_checks(now, &seen, restarted);
         self.load.follow(now, &seen);
         self.seen = Some(seen);
         self.told_since = false;
@@ -300,7 +306,7 @@ impl Balancer {
     }
 
     /// Which servers have been well since they were last seen otherwise, which are unanswered, which take work.
-    fn follow_checks(&mut self, seen: &Seen, restarted: bool) {
+    fn follow_checks(&mut self, now: Uptime, seen: &Seen, restarted: bool) {
         self.proven.retain(|key| {
             seen.servers
                 .get(key)
@@ -312,7 +318,18 @@ impl Balancer {
             // Who has not been well since its port was closed may be a container that begins: Docker opens its port to the outside
             // before it has a network.
             let proven = self.proven.contains(key);
+            let suspected = server.check.last == LastCheck::Suspected;
+            if server.check.pending {
+                self.awaited.entry(key.clone()).or_insert(now);
+            } else if !suspected {
+                self.awaited.remove(key);
+            }
+            let long = self.awaited.get(key).is_some_and(|since| now.since(*since) >= CHECK_MAX);
             match server.check.last {
+                // What its visitors met hides what became of the check.
+                LastCheck::Suspected if proven && long => {
+                    self.unanswered.entry(key.clone()).or_insert(HostSeen::Unreached);
+                }
                 LastCheck::TimedOut if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Unreached),
                 LastCheck::Mute if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Mute),
                 LastCheck::Suspected => {}
@@ -320,6 +337,7 @@ impl Balancer {
             }
         }
         self.unanswered.retain(|key, _| seen.servers.contains_key(key));
+        self.awaited.retain(|key, _| seen.servers.contains_key(key));
         if !restarted {
             let serves =
                 |(_, server): &(&ServerKey, &Server)| server.admission == Admission::Ready && server.up;

@@ -418,6 +418,22 @@ fn visitors_who_find_nobody_are_a_doubt_and_as_good_as_a_second_check_after_one_
 }
 
 #[test]
+fn a_check_under_way_that_visitors_errors_hide_counts_once_its_time_is_over() {
+    let mut world = World::new();
+    world.sees(LastCheck::Passed, true, true);
+    let pi2 = key("pi2");
+    world.servers.get_mut(&pi2).unwrap().check.pending = true;
+    world.pass(SECOND / 4);
+    let server = world.servers.get_mut(&pi2).unwrap();
+    (server.check.pending, server.check.last, server.up) = (false, LastCheck::Suspected, false);
+    world.pass(SECOND / 4);
+    let sees = |world: &World| world.balancer.sees(&"pi2".parse().unwrap(), |_| true);
+    assert_eq!(sees(&world), Some(HostSeen::Doubtful), "it may be answered still");
+    world.pass(SECOND / 10);
+    assert_eq!(sees(&world), Some(HostSeen::Unreached));
+}
+
+#[test]
 fn a_program_that_starts_and_says_nothing_yet_is_no_silent_host_and_one_that_stands_still_is() {
     let mut world = World::new();
     world.sees(LastCheck::Failed, false, true);
