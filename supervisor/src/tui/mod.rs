@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::{Frame, Terminal};
 
 pub mod board;
+pub(crate) mod brief;
 pub(crate) mod facts;
 mod keys;
 mod layout;

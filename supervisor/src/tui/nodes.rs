@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::look::Look;
 use super::scene::{ContainerMark, NodeLine};
-use super::words::fit;
+use super::words::{fit, whole_or_brief};
 
 /// Columns of the name.
 const NAME: usize = 9;
@@ -42,7 +42,7 @@ fn line(node: &NodeLine, room: usize, containers: usize, look: Look) -> Line<'st
         Span::raw(format!("{:<NAME$}", fit(&node.name, NAME - 1, look))),
         Span::styled(format!("{} ", node.mode.letter()), mode.patch(look.strong())),
         Span::styled(format!("{:<9}", node.mode.name()), mode),
-        Span::raw(format!("{:<room$} ", fit(&node.reason, room, look))),
+        Span::raw(format!("{:<room$} ", fit(whole_or_brief(&node.reason, &node.brief, room), room, look))),
     ];
     spans.extend(container_spans(&node.containers, look));
     let gap = containers.saturating_sub(container_width(&node.containers));

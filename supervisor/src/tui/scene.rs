@@ -132,6 +132,8 @@ pub struct NodeLine {
     pub mode: NodeMode,
     /// Why, with the numbers.
     pub reason: String,
+    /// The same where there is no room for it.
+    pub brief: String,
     /// Its containers, critical first.
     pub containers: Vec<ContainerMark>,
     /// What it draws at 5 V.
@@ -147,6 +149,8 @@ pub struct DecisionLine {
     pub node: String,
     /// What, and why.
     pub text: String,
+    /// The same where there is no room for it.
+    pub brief: String,
 }
 
 /// One moment of the strip.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::look::Look;
 use super::scene::{DecisionLine, Scene, SupplyLine};
-use super::words::{fit, wrap};
+use super::words::{fit, whole_or_brief, wrap};
 
 /// One line, if there is a row for it.
 fn put(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
@@ -86,8 +86,10 @@ pub(super) fn decisions(buffer: &mut Buffer, area: Rect, decisions: &[DecisionLi
     for (row, decision) in (0..).zip(decisions.iter().skip(hidden)) {
         let head = format!("{} {:<9}", decision.time.clock(), decision.node);
         let room = usize::from(area.width).saturating_sub(head.chars().count());
-        let line =
-            Line::from(vec![Span::styled(head, look.faint()), Span::raw(fit(&decision.text, room, look))]);
+        let line = Line::from(vec![
+            Span::styled(head, look.faint()),
+            Span::raw(fit(whole_or_brief(&decision.text, &decision.brief, room), room, look)),
+        ]);
         put(buffer, area, row, &line);
     }
 }

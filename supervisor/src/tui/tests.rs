@@ -26,6 +26,7 @@ fn node(name: &str, mode: NodeMode, reason: &str, states: [ContainerState; 4]) -
         name: name.to_owned(),
         mode,
         reason: reason.to_owned(),
+        brief: reason.replace(" (lower bound)", ""),
         containers: classes.into_iter().zip(states).map(mark).collect(),
         power: Power::from_watts(2.1),
     }
@@ -59,6 +60,7 @@ fn night() -> Scene {
         time: at(1, 21, minute),
         node: "node-10".to_owned(),
         text: text.to_owned(),
+        brief: text.replace(" (lower bound)", ""),
     };
     Scene {
         title: "Heliostat: ten Raspberry Pis live on one car battery and one solar panel".to_owned(),

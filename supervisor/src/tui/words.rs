@@ -14,6 +14,11 @@ pub(super) fn fit(text: &str, width: usize, look: Look) -> String {
     cut
 }
 
+/// A text if it fits into so many characters, and its shorter form if it does not.
+pub(super) fn whole_or_brief<'a>(text: &'a str, brief: &'a str, width: usize) -> &'a str {
+    if text.chars().count() <= width { text } else { brief }
+}
+
 /// `1 node`, `2 nodes`.
 pub(crate) fn counted(count: u16, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }

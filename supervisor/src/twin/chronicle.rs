@@ -6,6 +6,7 @@ use std::time::Duration;
 use protocol::report::SocBand;
 use protocol::{Class, NodeName, Power, Reason, Soc, Stage};
 
+use crate::tui::brief;
 use crate::tui::scene::{DecisionLine, NodeMode, SiteTime, StripSample};
 
 /// Between two samples of the strip.
@@ -100,16 +101,21 @@ impl Chronicle {
     /// A node changed its stage; with its name it is told in words, too.
     pub fn change(&mut self, change: Change, name: Option<&NodeName>) {
         if let Some(name) = name {
-            let text = format!("{} -> {}: {}", change.from, change.to, change.reason);
-            self.say(change.time, name.as_str(), text);
+            let rungs = format!("{} -> {}", change.from, change.to);
+            let brief = format!("{rungs}: {}", brief::phrase(&change.reason));
+            self.keep(change.time, name.as_str(), format!("{rungs}: {}", change.reason), brief);
         }
         self.changes.push(change);
     }
 
     /// Something else that a person should read.
     pub fn say(&mut self, time: SiteTime, node: &str, text: String) {
+        self.keep(time, node, text.clone(), text);
+    }
+
+    fn keep(&mut self, time: SiteTime, node: &str, text: String, brief: String) {
         self.said += 1;
-        self.decisions.push(DecisionLine { time, node: node.to_owned(), text });
+        self.decisions.push(DecisionLine { time, node: node.to_owned(), text, brief });
         if self.decisions.len() > 2 * DECISIONS_SHOWN {
             self.decisions.drain(..DECISIONS_SHOWN);
         }

@@ -8,8 +8,8 @@ use super::Twin;
 use super::chronicle::Change;
 use super::docker::Recipe;
 use super::node::{Node, Phase};
-use crate::tui::Scene;
 use crate::tui::scene::{ContainerMark, DAY_S, NodeLine, NodeMode, SiteTime, Strip, SupplyLine};
+use crate::tui::{Scene, brief};
 
 /// A change is news for this long, in seconds of the site.
 const NEWS_S: u32 = 45 * 60;
@@ -62,6 +62,7 @@ impl Twin {
     }
 
     fn node_line(&self, index: usize, node: &Node) -> NodeLine {
+        let brief = node.running().map(|running| brief::phrase(running.agent.reason()));
         let reason = match &node.phase {
             Phase::Up(running) => running.agent.reason().to_string(),
             Phase::Booting => "starts: system, Docker, agent".to_owned(),
@@ -78,6 +79,7 @@ impl Twin {
         NodeLine {
             name: node.plan.name.to_string(),
             mode: node.mode(),
+            brief: brief.unwrap_or_else(|| reason.clone()),
             reason,
             containers: node.docker.containers().into_iter().map(mark).collect(),
             power: self.field.draws(index),

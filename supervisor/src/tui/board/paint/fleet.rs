@@ -12,6 +12,7 @@ use crate::core::person::{ParkedBy, StandingView};
 use crate::core::view::{FleetView, NodeView};
 use crate::tui::Look;
 use crate::tui::board::services::speaks;
+use crate::tui::brief;
 use crate::tui::scene::NodeMode;
 use crate::tui::words::fit;
 
@@ -151,51 +152,8 @@ fn brief(node: &NodeView) -> String {
             Some(Reason::Ordered { why: OrderReason::Waiting { turn_of, .. }, .. }),
             None,
         ) if *turn_of == node.name => "recovers next".to_owned(),
-        (None, Liveness::Alive, Some(why), None) => brief_reason(why),
+        (None, Liveness::Alive, Some(why), None) => brief::reason(why),
         _ => reason(node),
-    }
-}
-
-/// A node's reason in some twenty columns.
-fn brief_reason(reason: &Reason) -> String {
-    match reason {
-        Reason::Ordered { why, .. } => brief_order(why),
-        Reason::SocBelow { soc, threshold, .. } => format!("SoC {soc} < {threshold:.0}"),
-        Reason::VoltageBelow { compensated, threshold, .. } => format!("{compensated} < {threshold}"),
-        Reason::VoltageCollapsed { voltage, threshold, .. } => format!("{voltage} < {threshold}"),
-        Reason::TimeToEmptyBelow { time_to_empty, threshold, .. } => {
-            format!("empty in {time_to_empty} < {threshold}")
-        }
-        Reason::NoReading { age, .. } => format!("no reading for {age}"),
-        Reason::SocUnknown => "SoC not known yet".to_owned(),
-        Reason::Resumed { .. } => "resumed after restart".to_owned(),
-        Reason::Recovered { soc: Some(soc), .. } => format!("recovered: SoC {soc}"),
-        Reason::Recovered { soc: None, compensated, .. } => format!("recovered: {compensated}"),
-        Reason::BackingOff { wait, .. } => format!("waits another {wait}"),
-        Reason::Clear | Reason::RailLow { .. } | Reason::Hot { .. } => reason.to_string(),
-    }
-}
-
-/// Of an order, the two numbers that decided it.
-fn brief_order(ordered: &OrderReason) -> String {
-    let percent = |permille: &u16| format!("{:.0} %", f64::from(*permille) / 10.0);
-    match ordered {
-        OrderReason::SupplyLow { soc, threshold, place, .. } => {
-            format!("{:.1} < {threshold:.1}, turn {place}", soc.percent())
-        }
-        OrderReason::SupplyShort { time_to_empty, threshold, .. } => {
-            format!("empty in {time_to_empty} < {threshold}")
-        }
-        OrderReason::Waiting { turn_of, .. } => format!("after {turn_of}"),
-        OrderReason::SupplyUnknown { .. } => "supply unknown".to_owned(),
-        OrderReason::ForecastCarries { chance_permille, .. } => {
-            format!("carries: chance {}", percent(chance_permille))
-        }
-        OrderReason::ForecastShort { chance_permille, wanted_permille, .. } => {
-            format!("chance {} < {}", percent(chance_permille), percent(wanted_permille))
-        }
-        OrderReason::DaysShort { sun, load, .. } => format!("sun {sun:.0} < {load:.0}"),
-        OrderReason::EnoughEnergy | OrderReason::Operator => ordered.to_string(),
     }
 }
 
