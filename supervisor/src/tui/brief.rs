@@ -7,7 +7,7 @@ pub(crate) fn phrase(reason: &Reason) -> String {
     let Reason::Ordered { why, .. } = reason else { return self::reason(reason) };
     match why {
         OrderReason::ForecastCarries { chance_permille, .. } => {
-            format!("chance to last {}", percent(*chance_permille))
+            format!("with everything on, {} to last", percent(*chance_permille))
         }
         OrderReason::ForecastShort { chance_permille, wanted_permille, .. } => {
             format!("chance to last {} < {} wanted", percent(*chance_permille), percent(*wanted_permille))

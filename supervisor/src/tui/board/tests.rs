@@ -519,6 +519,39 @@ fn at_80_columns_a_nodes_own_reason_keeps_both_its_numbers() {
 }
 
 #[test]
+fn nodes_that_are_more_careful_than_the_plan_are_told_to_come_back() {
+    let mut plan = forecast();
+    plan.course.iter_mut().for_each(|hour| hour.saving.clear());
+    let line = |stages: &[(Liveness, Stage)]| {
+        let nodes = (1..).zip(stages).map(|(number, (liveness, stage))| node(number, *liveness, *stage));
+        let mut board = night(Rights::Operator);
+        let status = status(nodes.collect());
+        board.hear(Heard::Status(Box::new(status), Timestamp::from_millis(NOW_MS)), now());
+        board.hear(Heard::Forecast(vec![plan.clone()]), now());
+        shot(&board, ASCII, 80, 24).lines().nth(2).unwrap().to_owned()
+    };
+    let (alive, parked) = (Liveness::Alive, Liveness::Parked);
+    let told = line(&[(alive, Stage::Shed), (parked, Stage::Halt), (alive, Stage::Normal)]);
+    assert!(told.contains("2 nodes come back one by one; sunrise in 7 h 50 min"), "{told}");
+    let told = line(&[(alive, Stage::Normal), (Liveness::Lost, Stage::Shed)]);
+    assert!(told.contains("no step planned for a day"), "{told}");
+}
+
+#[test]
+fn the_line_of_a_supply_never_ends_in_half_a_time() {
+    let mut board = night(Rights::Operator);
+    let mut status = status(nodes());
+    status.fleet.supplies[0].name = "beside-garage".parse().unwrap();
+    board.hear(Heard::Status(Box::new(status), Timestamp::from_millis(NOW_MS)), now());
+    for width in 60..100 {
+        let shot = shot(&board, ASCII, width, 24);
+        let line = shot.lines().nth(1).unwrap();
+        let whole = ["(58..66)", "]", "14 h", "(at least 11 h)"].iter().any(|end| line.ends_with(end));
+        assert!(whole, "{width}: {line}");
+    }
+}
+
+#[test]
 fn what_a_parked_node_ran_is_not_told_as_what_it_runs() {
     let mut board = night(Rights::Operator);
     choose(&mut board, 9);

@@ -6,7 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Sheet, curve, split};
-use crate::core::view::{FleetView, SupplyView};
+use crate::core::Liveness;
+use crate::core::view::{FleetView, NodeView, SupplyView};
 use crate::tui::board::known::{Filling, Known, lowest, step_words, steps};
 use crate::tui::{Look, counted};
 
@@ -65,10 +66,16 @@ fn state(supply: &SupplyView, known: &Known, width: u16, look: Look) -> Line<'st
         }
         None => spans.push(Span::raw("  SoC unknown")),
     }
-    let end = end(supply, known);
+    let mut end = end(supply, known);
+    let used: usize = spans.iter().map(Span::width).sum();
+    if used + end.len() > usize::from(width) {
+        end = end.replace("about ", "");
+    }
+    if used + end.len() > usize::from(width) {
+        end.clear();
+    }
     let least = energy.time_to_empty.filter(|_| !charges(supply));
     let least = least.map_or_else(String::new, |time| format!(" (at least {})", roughly(time.low)));
-    let used: usize = spans.iter().map(Span::width).sum();
     let room = usize::from(width).saturating_sub(used + end.len());
     // The bar gives way to the words, down to what still is a picture; then the bound gives way to the bar.
     let cells = room.saturating_sub(3 + least.len()).min(BAR);
@@ -137,7 +144,11 @@ fn next(supply: &SupplyView, known: &Known, width: usize) -> String {
     }
     let step = steps(&forecast.course).into_iter().next();
     let step = step.map_or_else(
-        || "no step planned for a day".to_owned(),
+        || match behind(supply, known) {
+            0 => "no step planned for a day".to_owned(),
+            1 => "1 node comes back as the battery allows".to_owned(),
+            nodes => format!("{nodes} nodes come back one by one"),
+        },
         |(within, nodes)| format!("next in {within}: {}", few_words(&nodes)),
     );
     // What comes next stands first.
@@ -158,6 +169,27 @@ fn next(supply: &SupplyView, known: &Known, width: usize) -> String {
             || say(&format!("{chance} chance above {reserve:.0}"));
     }
     all
+}
+
+/// How many nodes of a supply are more careful than its plan is: they were parked, or their rungs take their time.
+fn behind(supply: &SupplyView, known: &Known) -> usize {
+    let Some(status) = &known.status else { return 0 };
+    let course = known.forecast(&supply.name).and_then(|forecast| forecast.course.first());
+    let planned = |node: &NodeView| {
+        let saving = course.and_then(|hour| hour.saving.iter().find(|(name, _)| *name == node.name));
+        saving.map_or(Stage::Normal, |(_, stage)| *stage)
+    };
+    let is_behind = |node: &&NodeView| {
+        let stage = match node.liveness {
+            Liveness::Alive => node.stage,
+            Liveness::Parked => Some(Stage::Halt),
+            _ => None,
+        };
+        node.supply == supply.name
+            && node.person.is_none()
+            && stage.is_some_and(|stage| stage > planned(node))
+    };
+    status.fleet.nodes.iter().filter(is_behind).count()
 }
 
 /// A step of many nodes in few words.
