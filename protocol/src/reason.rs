@@ -161,7 +161,7 @@ pub enum OrderReason {
     Waiting {
         /// Whose turn it is.
         turn_of: NodeName,
-        /// This node's place in the order of recovery, from 1.
+        /// This node's place in the order of recovery, from 1; 0 where it is this node's own turn.
         place: u8,
     },
     /// The supply's state is not known: nobody is ordered to spend more.
@@ -249,6 +249,7 @@ impl fmt::Display for OrderReason {
             Self::SupplyLow { soc, threshold, place, of } => {
                 write!(f, "supply at {soc} (lower bound) < {threshold:.1}, turn {place} of {of}")
             }
+            Self::Waiting { turn_of, place: 0 } => write!(f, "{turn_of} recovers next"),
             Self::Waiting { turn_of, place } => {
                 write!(f, "{turn_of} recovers first, this node is number {place}")
             }
@@ -403,6 +404,10 @@ mod tests {
         shown(
             OrderReason::Waiting { turn_of: "pi-3".parse().unwrap(), place: 2 },
             "order 7.300: pi-3 recovers first, this node is number 2",
+        );
+        shown(
+            OrderReason::Waiting { turn_of: "pi-3".parse().unwrap(), place: 0 },
+            "order 7.300: pi-3 recovers next",
         );
         shown(
             OrderReason::SupplyShort { time_to_empty: HELD, threshold: Seconds(5400), place: 1, of: 4 },

@@ -45,6 +45,7 @@ fn order(ordered: &OrderReason) -> String {
         OrderReason::SupplyShort { time_to_empty, threshold, .. } => {
             format!("empty in {time_to_empty} < {threshold}")
         }
+        OrderReason::Waiting { place: 0, .. } => "recovers next".to_owned(),
         OrderReason::Waiting { turn_of, .. } => format!("after {turn_of}"),
         OrderReason::SupplyUnknown { .. } => "supply unknown".to_owned(),
         OrderReason::ForecastCarries { chance_permille, .. } => {

@@ -17,7 +17,7 @@ fn obeyed(node: &Node) -> Option<(Stage, OrderReason)> {
     let (report, _) = node.report.as_ref()?;
     let why = match &report.reason {
         Reason::Ordered { why, .. } => why.clone(),
-        _ => OrderReason::Waiting { turn_of: node.name.clone(), place: 1 },
+        _ => OrderReason::Waiting { turn_of: node.name.clone(), place: 0 },
     };
     (report.stage > report.floor).then(|| (report.stage.min(Stage::Halt.descend()), why))
 }

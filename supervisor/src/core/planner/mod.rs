@@ -272,7 +272,7 @@ impl SupplyPlan<'_> {
             })
             .max_by_key(|(other, turn)| (self.scene.orders.stage(&other.name), turn.place))
             .map_or(&node.name, |(other, _)| &other.name);
-        let place = turn.of.saturating_sub(turn.place).saturating_add(1);
+        let place = if *next == node.name { 0 } else { turn.of.saturating_sub(turn.place).saturating_add(1) };
         OrderReason::Waiting { turn_of: next.clone(), place }
     }
 }

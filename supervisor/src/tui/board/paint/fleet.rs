@@ -1,6 +1,6 @@
 //! The fleet: one row a node.
 
-use protocol::{Class, OrderReason, Reason, Seconds, Stage};
+use protocol::{Class, Reason, Seconds, Stage};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -145,13 +145,6 @@ fn brief(node: &NodeView) -> String {
             Some(ParkedBy::Itself) => "by its own readings".to_owned(),
             None => "why was not heard".to_owned(),
         },
-        // Whoever takes over finds nodes whose turn it is.
-        (
-            None,
-            Liveness::Alive,
-            Some(Reason::Ordered { why: OrderReason::Waiting { turn_of, .. }, .. }),
-            None,
-        ) if *turn_of == node.name => "recovers next".to_owned(),
         (None, Liveness::Alive, Some(why), None) => brief::reason(why),
         _ => reason(node),
     }

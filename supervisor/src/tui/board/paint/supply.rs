@@ -163,10 +163,11 @@ fn next(supply: &SupplyView, known: &Known, width: usize) -> String {
     sun.map(|sun| say(&sun));
     if let Some(plan) = &supply.plan {
         let (chance, reserve) = (plan.chance, plan.reserve);
-        let long = format!("{chance} chance to stay above {reserve:.0}");
+        // Without the condition it would contradict a plan that lets everything run now and saves later.
+        let long = format!("{chance} chance to stay above {reserve:.0} if all ran on");
         let _ = say(&format!("{long} ({} wanted)", plan.wanted))
             || say(&long)
-            || say(&format!("{chance} chance above {reserve:.0}"));
+            || say(&format!("all on: {chance} above {reserve:.0}"));
     }
     all
 }

@@ -30,7 +30,8 @@ fn at_80_columns_a_nodes_own_reason_keeps_both_its_numbers() {
     let row = told(|node| node.reason = Some(Reason::VoltageBelow { compensated, threshold, held }));
     assert!(row.ends_with("12.02 V < 12.05 V"), "{row}");
     let waits = |turn_of: &str| {
-        let why = OrderReason::Waiting { turn_of: turn_of.parse().unwrap(), place: 1 };
+        let place = u8::from(turn_of != "pi7");
+        let why = OrderReason::Waiting { turn_of: turn_of.parse().unwrap(), place };
         told(|node| node.reason = Some(Reason::Ordered { order: OrderId::default(), why }))
     };
     assert!(waits("pi3").ends_with("after pi3") && waits("pi7").ends_with("recovers next"));
@@ -99,7 +100,7 @@ fn at_80_columns_the_line_of_what_comes_next_and_the_title_end_with_a_whole_word
         assert!(width < 80 || !row(0).contains('~'), "{width}: {}", row(0));
     }
     let shot = shot(&board, ASCII, 80, 24);
-    assert!(shot.contains("sunrise in 7 h 50 min; 62 % chance above 48 %\n"), "{shot}");
+    assert!(shot.contains("sunrise in 7 h 50 min; all on: 62 % above 48 %\n"), "{shot}");
 }
 
 #[test]
