@@ -78,7 +78,7 @@ pub(crate) struct Said {
 
 impl Said {
     /// Whether there is a reason to ask.
-    const fn doubts(&self) -> bool {
+    const fn doubts(self) -> bool {
         self.doubt || self.waits
     }
 }
@@ -130,7 +130,7 @@ impl Case {
     }
 
     /// Follows what was asked: whether it is answered, and whether it may be asked anew.
-    fn follow(&mut self, node: &Node, said: &Said, now: Uptime) {
+    fn follow(&mut self, node: &Node, said: Said, now: Uptime) {
         let Some(asked) = &mut self.asked else { return };
         if let Some(full) = node.full_at.filter(|full| *full >= asked.at)
             && !asked.answered
@@ -194,7 +194,7 @@ impl Witnesses {
                 (case.lost, case.found, case.asked) = (None, Some(now), None);
                 verdicts.push(Verdict::Found(node.name.clone()));
             }
-            case.follow(node, &said, now);
+            case.follow(node, said, now);
             (case.doubted, case.unreached) = (said.doubts(), said.unreached);
             // One that was heard in this very millisecond need not be asked, and so whatever is heard from then on is an answer: on a
             // quick network it comes within the same millisecond.

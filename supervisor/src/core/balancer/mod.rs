@@ -7,7 +7,9 @@
 //!
 //! It runs whether this supervisor leads or not: the address may move to this host, and then its HAProxy must know already.
 
+mod hosts;
 mod load;
+mod notes;
 pub mod seen;
 pub mod settings;
 pub mod wanted;
@@ -17,19 +19,20 @@ mod weights;
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use protocol::{NodeName, SupplyName, Uptime};
-use serde::{Deserialize, Serialize};
 
+pub(crate) use hosts::HostSeen;
 pub use load::{BackendView, ServerView};
+pub use notes::Note;
 pub use seen::{Action, Event};
 pub use settings::{BackendSettings, BalancerSettings, Work};
 
 use super::member::Member;
+use hosts::is_of_node;
 use load::Load;
-use seen::{Admission, Command, LastCheck, Process, Refused, Seen, Server, ServerKey, Trouble};
+use seen::{Admission, Command, Process, Refused, Seen, Server, ServerKey, Trouble};
 use wanted::{Tasks, View, Wanted, Why};
 use weights::Weights;
 
@@ -44,84 +47,12 @@ const LOOK_SILENT: Duration = Duration::from_secs(1);
 /// While its socket is not there, as long as that may be a restart: until it is told its servers, visitors find none. To
 /// find nobody costs next to nothing.
 const LOOK_GONE: Duration = Duration::from_millis(25);
-/// A check that is usually quick and takes longer than this is not answered (`timeout check` of `deploy/haproxy.cfg`).
-const CHECK_MAX: Duration = Duration::from_millis(300);
 /// A restart takes no longer than this.
 const RESTART_MAX: Duration = Duration::from_secs(10);
 /// `io` ends every action sooner than this; should it not, the balancer goes on.
 const ACTION_MAX: Duration = Duration::from_secs(15);
 /// What HAProxy refused is not said again for so long, unless it was restarted.
 const REFUSED_AGAIN: Duration = Duration::from_secs(30);
-
-/// What is worth a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "balancer")]
-pub enum Note {
-    /// HAProxy answers.
-    Answers {
-        /// Its version.
-        version: String,
-        /// Its process.
-        pid: u32,
-    },
-    /// It does not answer (any more), or not so that it can be gone by.
-    Silent {
-        /// Why.
-        why: Trouble,
-    },
-    /// Another process answers: it is told everything anew.
-    Restarted {
-        /// The process before.
-        before: u32,
-        /// The process now.
-        pid: u32,
-    },
-    /// A backend that the config names is not there.
-    NoBackend {
-        /// Its name.
-        backend: String,
-    },
-    /// It refused what it was told.
-    Refused {
-        /// About which server.
-        server: ServerKey,
-        /// Its words.
-        why: String,
-    },
-    /// A server is wanted so from here on.
-    Server {
-        /// Which.
-        server: ServerKey,
-        /// How.
-        to: Admission,
-        /// Why.
-        why: Why,
-    },
-    /// The shares moved.
-    Weights {
-        /// The weight of each supply's nodes.
-        weights: BTreeMap<SupplyName, u16>,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Answers { version, pid } => write!(f, "HAProxy {version} answers (process {pid})"),
-            Self::Silent { why } => write!(f, "HAProxy: {why}"),
-            Self::Restarted { before, pid } => {
-                write!(f, "HAProxy was restarted (process {before}, now {pid}): it is told everything anew")
-            }
-            Self::NoBackend { backend } => write!(f, "HAProxy has no backend {backend:?}"),
-            Self::Refused { server, why } => write!(f, "HAProxy refused about {server}: {why}"),
-            Self::Server { server, to, why } => write!(f, "server {server}: {to}: {why}"),
-            Self::Weights { weights } => {
-                f.write_str("shares:")?;
-                weights.iter().try_for_each(|(supply, weight)| write!(f, " {supply} {weight}"))
-            }
-        }
-    }
-}
 
 /// What a look came to.
 #[derive(Debug, Default)]
@@ -305,46 +236,6 @@ impl Balancer {
         self.looked = Some(now);
     }
 
-    /// Which servers have been well since they were last seen otherwise, which are unanswered, which take work.
-    fn follow_checks(&mut self, now: Uptime, seen: &Seen, restarted: bool) {
-        self.proven.retain(|key| {
-            seen.servers
-                .get(key)
-                .is_some_and(|server| server.check.enabled && server.check.last != LastCheck::Failed)
-        });
-        let passed = |(_, server): &(&ServerKey, &Server)| server.check.last == LastCheck::Passed;
-        self.proven.extend(seen.servers.iter().filter(passed).map(|(key, _)| key.clone()));
-        for (key, server) in &seen.servers {
-            // Who has not been well since its port was closed may be a container that begins: Docker opens its port to the outside
-            // before it has a network.
-            let proven = self.proven.contains(key);
-            let suspected = server.check.last == LastCheck::Suspected;
-            if server.check.pending {
-                self.awaited.entry(key.clone()).or_insert(now);
-            } else if !suspected {
-                self.awaited.remove(key);
-            }
-            let long = self.awaited.get(key).is_some_and(|since| now.since(*since) >= CHECK_MAX);
-            match server.check.last {
-                // What its visitors met hides what became of the check.
-                LastCheck::Suspected if proven && long => {
-                    self.unanswered.entry(key.clone()).or_insert(HostSeen::Unreached);
-                }
-                LastCheck::TimedOut if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Unreached),
-                LastCheck::Mute if proven => _ = self.unanswered.insert(key.clone(), HostSeen::Mute),
-                LastCheck::Suspected => {}
-                _ => _ = self.unanswered.remove(key),
-            }
-        }
-        self.unanswered.retain(|key, _| seen.servers.contains_key(key));
-        self.awaited.retain(|key, _| seen.servers.contains_key(key));
-        if !restarted {
-            let serves =
-                |(_, server): &(&ServerKey, &Server)| server.admission == Admission::Ready && server.up;
-            self.served = seen.servers.iter().filter(serves).map(|(key, _)| key.clone()).collect();
-        }
-    }
-
     /// Compares what HAProxy shows with what is wanted.
     pub(crate) fn look(&mut self, now: Uptime, members: &[Member], tasks: &Tasks) -> Outcome {
         let mut outcome = Outcome::default();
@@ -494,69 +385,4 @@ impl Balancer {
             })
         })
     }
-
-    /// What HAProxy's checks say of a node's host; `None` where they say nothing. `runs`: whether the node runs a backend's
-    /// work. Of a server whose work runs elsewhere no time-out says anything: a closed port may well be silent.
-    pub(crate) fn sees(&self, node: &NodeName, runs: impl Fn(&Work) -> bool) -> Option<HostSeen> {
-        let seen = self.seen.as_ref()?;
-        let works = |backend: &str| {
-            self.settings.backends.iter().any(|known| known.name == backend && runs(&known.work))
-        };
-        let own = || {
-            let of_node =
-                |(key, server): &(&ServerKey, &Server)| is_of_node(&key.server, node) && server.check.enabled;
-            seen.servers.iter().filter(of_node)
-        };
-        if own().any(|(_, server)| matches!(server.check.last, LastCheck::Passed | LastCheck::Failed)) {
-            return Some(HostSeen::Answers);
-        }
-        let mut found = None;
-        for (key, server) in own().filter(|(key, _)| works(&key.backend)) {
-            match self.unanswered.get(key) {
-                Some(silence) if !server.up => return Some(*silence),
-                Some(_) => found = Some(HostSeen::Doubtful),
-                None if self.is_doubtful(key, server) => found = Some(HostSeen::Doubtful),
-                None => {}
-            }
-        }
-        found
-    }
-
-    /// Whether a check of a node's server is under way: its answer is late if its host is gone, and it may be asked otherwise
-    /// meanwhile.
-    pub(crate) fn awaits(&self, node: &NodeName) -> bool {
-        let pending =
-            |(key, server): (&ServerKey, &Server)| server.check.pending && is_of_node(&key.server, node);
-        self.seen.as_ref().is_some_and(|seen| seen.servers.iter().any(pending))
-    }
-
-    /// Whether the next checks of a server will tell whether its host is gone.
-    fn is_doubtful(&self, key: &ServerKey, server: &Server) -> bool {
-        // Out of service, nobody checks it.
-        let checked = server.check.enabled && server.admission != Admission::Maint;
-        checked
-            && match server.check.last {
-                LastCheck::Suspected => true,
-                LastCheck::TimedOut => server.up,
-                LastCheck::Mute => server.up && self.proven.contains(key),
-                LastCheck::None | LastCheck::Passed | LastCheck::Failed => false,
-            }
-    }
-}
-
-fn is_of_node(server: &str, node: &NodeName) -> bool {
-    server.strip_prefix("heliostat-").unwrap_or(server) == node.as_str()
-}
-
-/// What HAProxy's checks say of a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HostSeen {
-    /// Somebody answers there.
-    Answers,
-    /// A check found nobody, and the next ones will tell.
-    Doubtful,
-    /// Its server is down, and nobody there takes a connection: not even its kernel answers.
-    Unreached,
-    /// Its server is down, and connections are taken there and not answered: it stands still, or its service does.
-    Mute,
 }
