@@ -14,10 +14,10 @@ use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, pla
 /// How many hypotheses.
 pub(super) const COUNT: usize = 192;
 /// Below empty, a hypothesis may still run a little: the label's rate is not the site's.
-const SOC_LEAST: f64 = -0.05;
+pub(super) const SOC_LEAST: f64 = -0.05;
 /// A battery found full by voltage and tail current still takes a little.
 const FULL_FOUND: f64 = 0.993;
-/// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the capacity.
+/// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the label's capacity.
 const MISS_SPREAD: f64 = 0.03;
 /// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
 /// somewhat before its count does.
@@ -28,10 +28,10 @@ const CHARGE_SPREAD: f64 = 0.08;
 const CHARGE_TRUST: f64 = 0.15;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
+/// Spread of how quickly batteries age, of its logarithm.
+const WEAR_SPREAD: f64 = 0.7;
 /// No capacity is known better than this, in parts of the label's: where it ends is a matter of rate, cold and age.
-const SIZE_SPREAD_LEAST: f64 = 0.02;
-/// By how much a bank that is surer than that is spread again when it is drawn anew.
-const STRETCH_MOST: f64 = 1.15;
+pub(super) const SIZE_SPREAD_LEAST: f64 = 0.02;
 /// Bins of the weighted percentile.
 const BINS: usize = 96;
 
@@ -45,14 +45,16 @@ pub(super) struct Hypothesis {
     /// Its curve.
     pub(super) shape: Shape,
     /// Its losses while it is charged, against the datasheet's.
-    loss: f64,
+    pub(super) loss: f64,
+    /// How quickly it ages, against the datasheet.
+    pub(super) wears: f64,
     /// Charged beyond full since it was last known to be full, in parts of its capacity: it was not that full.
     over: f64,
     /// Its own errors of the reading.
     pub(super) errors: Errors,
     /// Logarithm of its weight, and the weight.
-    log_weight: f64,
-    weight: f64,
+    pub(super) log_weight: f64,
+    pub(super) weight: f64,
 }
 
 /// What is believed of the state of charge when a bank begins.
@@ -153,7 +155,7 @@ pub(super) struct View {
 /// The hypotheses and what they share.
 #[derive(Debug, Clone)]
 pub(super) struct Bank {
-    all: Box<[Hypothesis]>,
+    pub(super) all: Box<[Hypothesis]>,
     drift: Drift,
     /// What an earlier life learned of the curve ([`Belief::curve`]), which holds by each hypothesis' own charge; the errors
     /// are what lies off that.
@@ -162,7 +164,11 @@ pub(super) struct Bank {
     known: Option<[f64; PLACES]>,
     /// How much more the battery resists now than full, on the mean.
     rise: f64,
-    counter: u64,
+    pub(super) counter: u64,
+    /// Charge moved since the count was last doubted, in parts of the label's capacity.
+    pub(super) moved: f64,
+    /// The capacity as this life began to believe it.
+    sizes: [f64; SIZES],
 }
 
 impl Bank {
@@ -172,6 +178,7 @@ impl Bank {
             size: 1.0,
             shape: Shape { knee: 1.0, end: 0.0 },
             loss: 1.0,
+            wears: 1.0,
             over: 0.0,
             errors: [0.0; ERRORS],
             log_weight: 0.0,
@@ -183,6 +190,7 @@ impl Bank {
             let end = belief.end.0 + belief.end.1 * bell(even(index, 3));
             one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
             one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
+            one.wears = exp(WEAR_SPREAD * bell(mixed((1000 + index) as u64)));
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
         }
@@ -190,8 +198,16 @@ impl Bank {
         if let Some(spread) = belief.curve_spread {
             drift.know(spread);
         }
-        let mut bank =
-            Self { all, drift, curve: belief.curve, known: belief.curve_spread, rise: 1.0, counter: 0 };
+        let mut bank = Self {
+            all,
+            drift,
+            curve: belief.curve,
+            known: belief.curve_spread,
+            rise: 1.0,
+            counter: 0,
+            moved: 0.0,
+            sizes: belief.sizes,
+        };
         bank.place(start);
         bank
     }
@@ -223,11 +239,14 @@ impl Bank {
     }
 
     /// So much charge moved (parts of the capacity) in whatever direction, so many hours passed.
-    pub(super) fn pass(&mut self, moved: f64, hours: f64) {
-        let keep = self.drift.pass(moved, hours);
+    pub(super) fn pass(&mut self, cell: &Cell, moved: f64, hours: f64) {
+        let (keep, keep_curve) = self.drift.pass(moved, hours);
         for one in &mut self.all {
             one.errors[WANDER] *= keep;
+            one.errors[..PLACES].iter_mut().for_each(|error| *error *= keep_curve);
         }
+        self.wear(cell, moved, hours);
+        self.doubt_count(moved);
     }
 
     /// Nobody knows what flowed: each hypothesis takes another amount between these (parts of the capacity gained).
@@ -254,13 +273,18 @@ impl Bank {
         row[SLOW] = -view.amps_slow * factor * rise;
         self.drift.allow(cell.wander_factor(view.celsius));
         let gain = self.drift.look(row, view.noise);
+        // How steep the curve is says how much an error in charge shows. One for all: were it each hypothesis' own, those on
+        // flatter places would be likelier for that alone, day after day, and a larger battery stands on a flatter place.
+        let (steep, _) = self.mean(|one| {
+            let end = ends.at(one.size);
+            cell.voltage(one.soc + 0.01, one.shape, end) - cell.voltage(one.soc, one.shape, end)
+        });
+        let steep = 0.7 * steep;
         for one in &mut self.all {
             let end = ends.at(one.size);
             let apart = cell.rise(one.soc, end) - rise;
             let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor * apart;
             let expected = cell.voltage(one.soc, one.shape, end);
-            let above = cell.voltage(one.soc + 0.01, one.shape, end);
-            let steep = 0.7 * (above - expected);
             let holds = cell.offset_holds(expected);
             let expected = expected + holds * curve(&self.curve, &places((1.0 - one.soc) * one.size));
             one.log_weight +=
@@ -358,38 +382,6 @@ impl Bank {
         }
     }
 
-    /// Systematic resampling, with a little spread so that copies part again.
-    fn draw(&mut self, sum: f64) {
-        let (_, soc_spread) = self.mean(|one| one.soc);
-        let (size, size_spread) = self.mean(|one| one.size);
-        // Many like views make many hypotheses surer than the equation deserves.
-        let stretch = (SIZE_SPREAD_LEAST / size_spread.max(1e-6)).clamp(1.0, STRETCH_MOST);
-        let old = self.all.clone();
-        let step = sum / COUNT as f64;
-        self.counter += 1;
-        let (mut at, mut reached) = (0, old[0].weight);
-        let offset = mixed(self.counter);
-        for (index, one) in self.all.iter_mut().enumerate() {
-            let wanted = (index as f64 + offset) * step;
-            while reached < wanted && at + 1 < COUNT {
-                at += 1;
-                reached += old[at].weight;
-            }
-            *one = old[at];
-            one.log_weight = 0.0;
-            one.weight = 1.0;
-            let counter = (self.counter << 12) + 8 * index as u64;
-            let jitter = |axis: u64| bell(mixed(counter + axis));
-            one.soc = (one.soc + 0.12 * soc_spread * jitter(0)).clamp(SOC_LEAST, 1.0);
-            one.size =
-                (size + (one.size - size) * stretch + 0.12 * size_spread.max(SIZE_SPREAD_LEAST) * jitter(1))
-                    .clamp(0.2, 1.5);
-            one.shape.knee = (one.shape.knee * exp(0.05 * jitter(2))).clamp(0.3, 3.0);
-            one.shape.end = (one.shape.end + 0.12 * jitter(3)).clamp(-3.0, 3.0);
-            one.loss = (one.loss * exp(0.1 * jitter(4))).clamp(0.1, 10.0);
-        }
-    }
-
     /// Weighted mean and standard deviation of something.
     pub(super) fn mean(&self, value: impl Fn(&Hypothesis) -> f64) -> (f64, f64) {
         let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
@@ -437,13 +429,13 @@ impl Bank {
     }
 
     /// What a later life should believe of capacity and errors. Where the charge drawn since full was never known
-    /// (`placed`), nobody knows where on the curve its errors belong.
+    /// (`placed`), nobody knows where on the curve its errors belong, nor what part of a capacity was drawn.
     pub(super) fn belief(&self, placed: bool) -> Belief {
         let even: [f64; SIZES] = std::array::from_fn(|at| at as f64 / (SIZES - 1) as f64);
         let seen: [(f64, f64); PLACES] = std::array::from_fn(|at| self.mean(|one| one.errors[at]));
         let spread = std::array::from_fn(|at| libm::hypot(self.drift.curve_spread(at), seen[at].1));
         Belief {
-            sizes: self.percentiles(|one| one.size, even),
+            sizes: if placed { self.percentiles(|one| one.size, even) } else { self.sizes },
             curve: if placed { std::array::from_fn(|at| self.curve[at] + seen[at].0) } else { self.curve },
             curve_spread: if placed { Some(spread) } else { self.known },
             resistance: (self.mean(|one| one.errors[FAST]).0, self.mean(|one| one.errors[SLOW]).0, 0.2),
@@ -490,6 +482,48 @@ fn around(soc: f64, spread: f64, bell: f64) -> f64 {
 
 /// How little a hypothesis fits a battery found full: it was not there yet, or should have been long ago.
 fn miss(one: &Hypothesis) -> f64 {
-    let off = (one.soc + one.over - FULL_FOUND) / MISS_SPREAD;
+    // By charge: all counted the same amp-hours, and in a larger battery the same amp-hours are a smaller part.
+    let off = (one.soc + one.over - FULL_FOUND) * one.size / MISS_SPREAD;
     -0.5 * off * off / (1.0 + off * off / 20.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::energy::tests::battery;
+    use hardware::battery::Chemistry;
+
+    fn bank() -> (Cell, Bank) {
+        let cell = Cell::new(&battery(Chemistry::Agm, 100.0));
+        let start = Start::About { soc: 1.0, spread: 0.01, trust: 1.0 };
+        let bank = Bank::new(&cell, start, &Belief::fresh(&cell));
+        (cell, bank)
+    }
+
+    #[test]
+    fn a_count_that_is_off_from_full_to_full_speaks_for_no_capacity() {
+        for into in [29.0, 30.0, 31.0] {
+            let (cell, mut bank) = bank();
+            let before = bank.mean(|one| one.size).0;
+            for _ in 0..60 {
+                bank.count(&cell, 30.0, 0.0, 0.0);
+                bank.count(&cell, 0.0, into, 0.0);
+                bank.full(0.01);
+            }
+            let moved = bank.mean(|one| one.size).0 - before;
+            assert!(moved.abs() < 0.025, "{into} Ah for 30: the capacity moved by {moved}");
+        }
+    }
+
+    #[test]
+    fn a_battery_that_is_cycled_for_a_year_is_believed_smaller_and_less_surely() {
+        let (cell, mut bank) = bank();
+        let (before, sure) = bank.mean(|one| one.size);
+        for _ in 0..365 {
+            bank.pass(&cell, 0.5, 24.0);
+        }
+        let (after, spread) = bank.mean(|one| one.size);
+        assert!((0.04..0.16).contains(&(before - after)), "{before} became {after}");
+        assert!(spread > sure, "{sure} became {spread}");
+    }
 }

@@ -169,11 +169,17 @@ impl Cell {
         let spread = self.usual.rest_spread.volts();
         if self.is_lead() {
             let (curve, passing) = (0.8 * spread, 0.5 * spread);
-            Wander { curve, curve_end: 0.5, curve_length: 0.5, passing, passing_length: 0.3 }
+            Wander { curve, curve_end: 1.0, curve_length: 0.5, passing, passing_length: 0.3 }
         } else {
             // The height of the plateau says nothing of the knee.
             Wander { curve: 0.0, curve_end: 0.0, curve_length: 1.0, passing: spread, passing_length: 0.03 }
         }
+    }
+
+    /// The part of the capacity that a full cycle takes, and a year. Lead-acid loses a fifth in 400 cycles of 80 % (Victron's
+    /// datasheet of its AGM batteries), or in eight years at 25 C; LiFePO4 in 2500 cycles, and hardly by years.
+    pub(super) fn wear(&self) -> (f64, f64) {
+        if self.is_lead() { (0.0006, 0.025) } else { (0.0001, 0.01) }
     }
 
     /// How much more it wanders at this temperature: datasheets say little of the cold.

@@ -25,6 +25,9 @@ pub(super) const SLOW: usize = PLACES + 2;
 /// No curve is known better than this from one life to the next, V: it is not measured at rest, and not at one temperature.
 const CURVE_SPREAD_LEAST: f64 = 0.02;
 
+/// After so many days a curve is another one.
+const CURVE_DAYS: f64 = 200.0;
+
 /// The means of one hypothesis: volts at the places, then resistances.
 pub(super) type Errors = [f64; ERRORS];
 
@@ -59,6 +62,8 @@ pub(super) struct Drift {
     wander: Wander,
     /// How much more the curve may wander than at room temperature, as far as that was allowed for.
     factor: f64,
+    /// Variance of an offset that all the curve has, V^2.
+    steady: f64,
 }
 
 /// How one innovation moves the means.
@@ -97,11 +102,12 @@ impl Drift {
         covariance[WANDER][WANDER] = wander.passing * wander.passing;
         covariance[FAST][FAST] = resistance * resistance;
         covariance[SLOW][SLOW] = resistance * resistance;
-        Self { covariance, wander, factor: 1.0 }
+        Self { covariance, wander, factor: 1.0, steady: steady * steady }
     }
 
-    /// So much charge moved (parts of the capacity), so many hours passed. Answers what the wandering means keep.
-    pub(super) fn pass(&mut self, moved: f64, hours: f64) -> f64 {
+    /// So much charge moved (parts of the capacity), so many hours passed. Answers what the wandering means keep, and what the
+    /// curve's keep.
+    pub(super) fn pass(&mut self, moved: f64, hours: f64) -> (f64, f64) {
         let keep = exp(-moved / self.wander.passing_length);
         for other in 0..ERRORS {
             self.covariance[WANDER][other] *= keep;
@@ -109,11 +115,26 @@ impl Drift {
         }
         let spread = self.wander.passing * self.factor;
         self.covariance[WANDER][WANDER] += spread * spread * (1.0 - keep * keep);
-        // Resistance follows temperature and age: about a tenth in a day. A curve changes over the seasons.
+        // Resistance follows temperature and age: about a tenth in a day.
         let step = 0.01 * hours / 24.0;
         self.covariance[FAST][FAST] += step;
         self.covariance[SLOW][SLOW] += step;
-        self.add_curve(hours / (24.0 * 100.0));
+        (keep, self.forget_curve(hours))
+    }
+
+    /// A curve changes over the seasons, but never strays farther from the datasheet than another battery's would: it is
+    /// drawn back, and as unsure in the end as before anything was seen.
+    fn forget_curve(&mut self, hours: f64) -> f64 {
+        let keep = exp(-hours / (24.0 * CURVE_DAYS));
+        for line in 0..ERRORS {
+            for place in 0..PLACES {
+                self.covariance[line][place] *= keep;
+                self.covariance[place][line] *= keep;
+            }
+        }
+        let part = 1.0 - keep * keep;
+        self.add_curve(part * self.factor * self.factor);
+        self.loosen(part * self.steady);
         keep
     }
 
@@ -153,10 +174,14 @@ impl Drift {
 
     /// All the curve may lie off by this much more than was thought, V.
     pub(super) fn loosen_steady(&mut self, volts: f64) {
+        self.steady += volts * volts;
+        self.loosen(volts * volts);
+    }
+
+    /// All the curve together may lie off by this variance more, V^2.
+    fn loosen(&mut self, variance: f64) {
         for line in self.covariance.iter_mut().take(PLACES) {
-            for value in line.iter_mut().take(PLACES) {
-                *value += volts * volts;
-            }
+            line.iter_mut().take(PLACES).for_each(|value| *value += variance);
         }
     }
 

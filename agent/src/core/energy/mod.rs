@@ -25,6 +25,7 @@ mod fall;
 mod full;
 mod learned;
 mod load;
+mod redraw;
 mod suspect;
 mod voltage_only;
 mod window;
@@ -343,14 +344,14 @@ impl Estimator {
         if unseen.abs() > 0.0 {
             self.bank.blur(-unseen.max(0.0), (-unseen).max(0.0));
         }
-        self.bank.pass((out + into) / self.cell.label, (self.counted.2 - self.passed).max(0.0));
+        self.bank.pass(&self.cell, (out + into) / self.cell.label, (self.counted.2 - self.passed).max(0.0));
         self.passed = self.counted.2;
     }
 
     /// Charge drawn since full, in parts of the label's capacity; from an unknown start, since that.
     fn drawn_since_full(&self) -> f64 {
         let (out, into, _) = self.counted;
-        self.drawn_before + (out - into) / self.cell.label
+        self.drawn_before + (out - into * self.cell.usual.charge_efficiency) / self.cell.label
     }
 
     /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.
