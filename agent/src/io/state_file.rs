@@ -30,7 +30,7 @@ use crate::core::state::State;
 
 const MAGIC: &[u8; 4] = b"HELI";
 /// Raised when [`State`]'s encoding changes: an agent that is older or newer then starts as if it knew nothing.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 4 + 2 + 16 + 8 + 8 + 4;
 /// More than any state: a thousand containers take 100 KB.
 const FILE_BYTES_MAX: usize = 1 << 20;

@@ -11,6 +11,10 @@ use crate::battery::Chemistry;
 /// For which temperature the set points speak.
 const SET_TEMPERATURE: Temperature = Temperature::from_celsius(25.0);
 
+/// The tail that ends absorption, in parts of the label's capacity an hour. Below what counts as full to a monitor: it should be
+/// in sync before the charger goes to float (Victron's manuals: 4 % for the monitor, 1 to 2 A for the charger).
+const TAIL_PER_HOUR: f64 = 0.02;
+
 /// What the charger does with the sun it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -55,7 +59,7 @@ impl Settings {
         let usual = chemistry.usual();
         Self {
             absorption: usual.absorption,
-            tail: Current::from_amps(label.amp_hours() * usual.tail_per_hour),
+            tail: Current::from_amps(label.amp_hours() * TAIL_PER_HOUR),
             absorption_time: Duration::from_hours(2),
             float: usual.float,
             rebulk_below_float: Voltage::from_volts(0.8),

@@ -15,13 +15,8 @@ use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, pla
 pub(super) const COUNT: usize = 192;
 /// Below empty, a hypothesis may still run a little: the label's rate is not the site's.
 pub(super) const SOC_LEAST: f64 = -0.05;
-/// A battery found full by voltage and tail current still takes a little.
-const FULL_FOUND: f64 = 0.993;
-/// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the label's capacity.
-const MISS_SPREAD: f64 = 0.03;
-/// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
-/// somewhat before its count does.
-const EMPTY_SPREAD: f64 = 0.015;
+/// Spread of the time that a charge at constant voltage still lacks, of its logarithm.
+const TAPER_SPREAD: f64 = 0.7;
 /// How far a charging battery's voltage may lie beyond what its charge allows, V: datasheet and voltmeter together.
 const CHARGE_SPREAD: f64 = 0.08;
 /// How much ten minutes of it weigh: the next ten say the same.
@@ -30,8 +25,8 @@ const CHARGE_TRUST: f64 = 0.15;
 const LOSS_SPREAD: f64 = 0.7;
 /// Spread of how quickly batteries age, of its logarithm.
 const WEAR_SPREAD: f64 = 0.7;
-/// No capacity is known better than this, in parts of the label's: where it ends is a matter of rate, cold and age.
-pub(super) const SIZE_SPREAD_LEAST: f64 = 0.02;
+/// No next life is surer of a capacity than this, in parts of the label's.
+const HUMBLE_SPREAD: f64 = 0.02;
 /// Bins of the weighted percentile.
 const BINS: usize = 96;
 
@@ -48,8 +43,10 @@ pub(super) struct Hypothesis {
     pub(super) loss: f64,
     /// How quickly it ages, against the datasheet.
     pub(super) wears: f64,
+    /// For how many hours its tail current would still have to flow when it is found full ([`Cell::taper_hours`]).
+    pub(super) taper: f64,
     /// Charged beyond full since it was last known to be full, in parts of its capacity: it was not that full.
-    over: f64,
+    pub(super) over: f64,
     /// Its own errors of the reading.
     pub(super) errors: Errors,
     /// Logarithm of its weight, and the weight.
@@ -97,6 +94,8 @@ pub(super) struct Belief {
     pub(super) resistance: (f64, f64, f64),
     /// Where its usable end lies off the datasheet's, and the spread ([`Shape::end`]).
     pub(super) end: (f64, f64),
+    /// Hours of its taper, and the spread of their logarithm; `None` before one was seen.
+    pub(super) taper: Option<(f64, f64)>,
 }
 
 /// How many points describe what is known of the capacity.
@@ -114,6 +113,7 @@ impl Belief {
             curve_spread: None,
             resistance: (1.0, 1.0, 0.5),
             end: (0.0, 1.0),
+            taper: None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Belief {
         let middle = self.sizes[SIZES / 2];
         let spread =
             self.sizes.iter().map(|size| (size - middle) * (size - middle)).sum::<f64>() / SIZES as f64;
-        let least = SIZE_SPREAD_LEAST * SIZE_SPREAD_LEAST;
+        let least = HUMBLE_SPREAD * HUMBLE_SPREAD;
         let wider = sqrt(1.0 + least / spread.max(0.01 * least));
         self.sizes = self.sizes.map(|size| (middle + (size - middle) * wider).clamp(0.1, 2.0));
         self
@@ -150,6 +150,8 @@ pub(super) struct View {
     pub(super) celsius: f64,
     /// Variance of what the equation leaves out, V^2.
     pub(super) noise: f64,
+    /// How well `drawn` places it on the curve, 0 to 1.
+    pub(super) places: f64,
 }
 
 /// The hypotheses and what they share.
@@ -167,6 +169,8 @@ pub(super) struct Bank {
     pub(super) counter: u64,
     /// Charge moved since the count was last doubted, in parts of the label's capacity.
     pub(super) moved: f64,
+    /// No capacity is known better than this ([`Cell::size_spread_least`]).
+    pub(super) size_spread_least: f64,
     /// The capacity as this life began to believe it.
     sizes: [f64; SIZES],
 }
@@ -179,6 +183,7 @@ impl Bank {
             shape: Shape { knee: 1.0, end: 0.0 },
             loss: 1.0,
             wears: 1.0,
+            taper: cell.taper_hours(),
             over: 0.0,
             errors: [0.0; ERRORS],
             log_weight: 0.0,
@@ -191,6 +196,8 @@ impl Bank {
             one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
             one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
             one.wears = exp(WEAR_SPREAD * bell(mixed((1000 + index) as u64)));
+            let (taper, spread) = belief.taper.unwrap_or((one.taper, TAPER_SPREAD));
+            one.taper = taper * exp(spread * bell(even(index, 2)));
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
         }
@@ -206,6 +213,7 @@ impl Bank {
             rise: 1.0,
             counter: 0,
             moved: 0.0,
+            size_spread_least: cell.size_spread_least(),
             sizes: belief.sizes,
         };
         bank.place(start);
@@ -239,13 +247,13 @@ impl Bank {
     }
 
     /// So much charge moved (parts of the capacity) in whatever direction, so many hours passed.
-    pub(super) fn pass(&mut self, cell: &Cell, moved: f64, hours: f64) {
+    pub(super) fn pass(&mut self, cell: &Cell, moved: f64, hours: f64, celsius: f64) {
         let (keep, keep_curve) = self.drift.pass(moved, hours);
         for one in &mut self.all {
             one.errors[WANDER] *= keep;
             one.errors[..PLACES].iter_mut().for_each(|error| *error *= keep_curve);
         }
-        self.wear(cell, moved, hours);
+        self.wear(cell, moved, hours, celsius);
         self.doubt_count(moved);
     }
 
@@ -272,7 +280,7 @@ impl Bank {
         row[FAST] = -view.amps * factor * rise;
         row[SLOW] = -view.amps_slow * factor * rise;
         self.drift.allow(cell.wander_factor(view.celsius));
-        let gain = self.drift.look(row, view.noise);
+        let gain = self.drift.look(row, view.noise, view.places);
         // How steep the curve is says how much an error in charge shows. One for all: were it each hypothesis' own, those on
         // flatter places would be likelier for that alone, day after day, and a larger battery stands on a flatter place.
         let (steep, _) = self.mean(|one| {
@@ -329,37 +337,10 @@ impl Bank {
     pub(super) fn see_resistance(&mut self, seen: f64, noise: f64) {
         let mut row = [0.0; ERRORS];
         row[FAST] = self.rise;
-        let gain = self.drift.look(row, noise);
+        let gain = self.drift.look(row, noise, 1.0);
         for one in &mut self.all {
             let _ = gain.apply(&mut one.errors, seen, 0.0, 0.0, 1.0);
         }
-    }
-
-    /// The battery is full: each hypothesis is judged by how near it was, and begins again from there.
-    pub(super) fn full(&mut self, spread: f64) {
-        let best = self.all.iter().map(|one| miss(one) + one.log_weight).fold(f64::MIN, f64::max);
-        let agrees = self.all.iter().any(|one| one.soc > 0.8);
-        for (index, one) in self.all.iter_mut().enumerate() {
-            if agrees {
-                one.log_weight += miss(one) - best;
-            }
-            one.soc = around(FULL_FOUND, spread, bell(even(index, 0)));
-            one.over = 0.0;
-        }
-        self.settle();
-    }
-
-    /// The battery is at its end of discharge: each hypothesis is judged by how near it was. That is where the capacity
-    /// ends by definition, whatever the curve is worth. `amps` is the current that met it.
-    pub(super) fn empty(&mut self, cell: &Cell, amps: f64, celsius: f64) {
-        let ends = cell.ends(amps, celsius);
-        for one in &mut self.all {
-            // Where the knee of LiFePO4 lies says nothing of where it ends.
-            let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
-            let off = (one.soc - cell.end_of(shape, ends.at(one.size))) / EMPTY_SPREAD;
-            one.log_weight -= 0.5 * off * off / (1.0 + off * off / 20.0);
-        }
-        self.settle();
     }
 
     /// How much more the battery resists now than full, on the mean.
@@ -368,7 +349,7 @@ impl Bank {
     }
 
     /// Brings the weights to scale, and draws anew where few carry all.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let top = self.all.iter().map(|one| one.log_weight).fold(f64::MIN, f64::max);
         let (mut sum, mut squares) = (0.0, 0.0);
         for one in &mut self.all {
@@ -440,6 +421,7 @@ impl Bank {
             curve_spread: if placed { Some(spread) } else { self.known },
             resistance: (self.mean(|one| one.errors[FAST]).0, self.mean(|one| one.errors[SLOW]).0, 0.2),
             end: self.mean(|one| one.shape.end),
+            taper: Some(self.taper()),
         }
     }
 }
@@ -474,17 +456,10 @@ fn since(soc: f64, spread: f64, along: f64) -> f64 {
 }
 
 /// A state of charge near one that was told: around it, but never beyond full or empty.
-fn around(soc: f64, spread: f64, bell: f64) -> f64 {
+pub(super) fn around(soc: f64, spread: f64, bell: f64) -> f64 {
     let value = soc + spread * bell;
     let folded = if value > 1.0 { 2.0 - value } else { value };
     folded.clamp(0.0, 1.0)
-}
-
-/// How little a hypothesis fits a battery found full: it was not there yet, or should have been long ago.
-fn miss(one: &Hypothesis) -> f64 {
-    // By charge: all counted the same amp-hours, and in a larger battery the same amp-hours are a smaller part.
-    let off = (one.soc + one.over - FULL_FOUND) * one.size / MISS_SPREAD;
-    -0.5 * off * off / (1.0 + off * off / 20.0)
 }
 
 #[cfg(test)]
@@ -508,10 +483,26 @@ mod tests {
             for _ in 0..60 {
                 bank.count(&cell, 30.0, 0.0, 0.0);
                 bank.count(&cell, 0.0, into, 0.0);
-                bank.full(0.01);
+                bank.full(0.03, false);
             }
             let moved = bank.mean(|one| one.size).0 - before;
             assert!(moved.abs() < 0.025, "{into} Ah for 30: the capacity moved by {moved}");
+        }
+    }
+
+    #[test]
+    fn what_flows_while_the_tail_halves_says_how_much_is_lacking() {
+        for (hours, lacks) in [(0.5, 0.01..0.025), (3.0, 0.045..0.08)] {
+            let (cell, mut bank) = bank();
+            for _ in 0..20 {
+                bank.count(&cell, 30.0, 25.0, 0.0);
+                bank.full(0.04, false);
+                // An exponential taper: the current's fall over its time constant.
+                bank.count(&cell, 0.0, 0.02 * hours * 100.0, 0.0);
+                bank.full(0.02, true);
+            }
+            let lacking = 1.0 - bank.mean(|one| one.soc).0;
+            assert!(lacks.contains(&lacking), "{hours} h: {lacking}");
         }
     }
 
@@ -520,7 +511,7 @@ mod tests {
         let (cell, mut bank) = bank();
         let (before, sure) = bank.mean(|one| one.size);
         for _ in 0..365 {
-            bank.pass(&cell, 0.5, 24.0);
+            bank.pass(&cell, 0.5, 24.0, 25.0);
         }
         let (after, spread) = bank.mean(|one| one.size);
         assert!((0.04..0.16).contains(&(before - after)), "{before} became {after}");

@@ -155,20 +155,24 @@ impl Drift {
         }
     }
 
-    /// Looks at the world through `row` with this noise (a variance); the means then follow by [`Gain::apply`].
-    pub(super) fn look(&mut self, row: Errors, noise: f64) -> Gain {
+    /// Looks at the world through `row` with this noise (a variance); the means then follow by [`Gain::apply`]. The curve
+    /// learns only this part of what it could (0 to 1), and then knows as much less (a consider filter, Schmidt 1966).
+    pub(super) fn look(&mut self, row: Errors, noise: f64, learns: f64) -> Gain {
         let mut by = [0.0; ERRORS];
         for (line, gain) in by.iter_mut().enumerate() {
             *gain = (0..ERRORS).map(|at| self.covariance[line][at] * row[at]).sum();
         }
         let variance: f64 = noise + (0..ERRORS).map(|at| row[at] * by[at]).sum::<f64>();
+        let part = |at: usize| if at < PLACES { learns } else { 1.0 };
         for line in 0..ERRORS {
             for at in 0..=line {
-                let value = self.covariance[line][at] - by[line] * by[at] / variance;
+                let known = part(line) + part(at) - part(line) * part(at);
+                let value = self.covariance[line][at] - known * by[line] * by[at] / variance;
                 self.covariance[line][at] = value;
                 self.covariance[at][line] = value;
             }
         }
+        by[..PLACES].iter_mut().for_each(|gain| *gain *= learns);
         Gain { by, variance, row, noise }
     }
 

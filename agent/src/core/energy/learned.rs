@@ -24,6 +24,8 @@ pub struct Learned {
     pub(super) resistance: [f32; 3],
     /// Where its usable end lies off the datasheet's, and the spread, in standard deviations.
     pub(super) end: [f32; 2],
+    /// Hours of the taper, and the spread of their logarithm; zero before one was seen.
+    pub(super) taper: [f32; 2],
     /// What the current reads when nothing flows, with losses nobody else accounts for, A.
     pub(super) leak: f32,
     /// Whether the shunt was found wired the other way round.
@@ -37,12 +39,15 @@ impl Learned {
         let sane = sizes.is_sorted() && sizes.iter().all(|size| (0.1..=2.0).contains(size));
         let (curve, spread) = (self.curve.map(f64::from), self.curve_spread.map(f64::from));
         let [quick, slow, loose] = self.resistance.map(f64::from);
+        let [taper, taper_spread] = self.taper.map(f64::from);
         let [end, end_spread] = self.end.map(f64::from);
         let sane = sane
             && end.abs() < 10.0
             && end_spread.is_finite()
             && curve.iter().all(|volts| volts.abs() < 2.0)
             && spread.iter().all(|volts| (0.0..2.0).contains(volts))
+            && taper.is_finite()
+            && taper_spread.is_finite()
             && quick.is_finite()
             && slow.is_finite();
         sane.then(|| Belief {
@@ -51,6 +56,7 @@ impl Learned {
             curve_spread: spread.iter().all(|volts| *volts > 0.0).then_some(spread),
             resistance: (quick.clamp(0.1, 20.0), slow.clamp(0.0, 20.0), loose.clamp(0.05, 1.0)),
             end: (end, end_spread.clamp(0.3, 1.0)),
+            taper: (taper > 0.0).then(|| (taper.clamp(0.01, 5.0), taper_spread.clamp(0.1, 1.0))),
         })
     }
 
@@ -65,6 +71,7 @@ impl Learned {
             curve_spread: belief.curve_spread.unwrap_or_default().map(|volts| volts as f32),
             resistance: [quick as f32, slow as f32, loose as f32],
             end: [belief.end.0 as f32, belief.end.1 as f32],
+            taper: belief.taper.map_or([0.0; 2], |(hours, spread)| [hours as f32, spread as f32]),
             leak: leak as f32,
             reversed,
         }

@@ -15,6 +15,7 @@ use protocol::{Current, Fault, Soc, Uptime, Voltage};
 use super::reading::{Count, Sample};
 use crate::config::Battery;
 
+mod anchors;
 mod answer;
 mod bank;
 mod cell;
@@ -53,8 +54,6 @@ const BAND_UNKNOWN_LEAD: f64 = 0.4;
 const BAND_UNKNOWN_LITHIUM: f64 = 0.25;
 /// Spread of a state of charge that a person vouches for.
 const VOUCHED_SPREAD: f64 = 0.012;
-/// Spread of a charge found full by voltage, tail and duration.
-const FULL_SPREAD: f64 = 0.008;
 /// So much of the capacity after a known start the voltmeter can be judged ...
 const VOLTMETER_MOVED: f64 = 0.1;
 /// ... and is at fault when its reading lies this far off, V: two percent of error and the widest datasheet do not.
@@ -69,10 +68,6 @@ const FALLING_LITHIUM: (f64, f64) = (0.15, 0.11);
 const FALL_BAND: [f64; 3] = [0.5, 0.75, 1.0];
 /// ... down to so far above the cut-off, V: a voltmeter is off by half a percent, and the line is at its end soon.
 const FALL_OVER: [f64; 3] = [0.08, 0.05, 0.0];
-/// So much above its end of discharge a battery was charged again, V.
-const EMPTY_OVER: f64 = 1.0;
-/// A reading is at the end of discharge so far above it: a voltmeter is off by half a percent, V.
-const END_METER: f64 = 0.06;
 /// Percentiles of the band.
 const BAND: [f64; 3] = [0.1, 0.5, 0.9];
 /// Of the charge that can still be drawn: with much left as it is, near the end on the short side, since too short a
@@ -248,8 +243,10 @@ impl Estimator {
         self.window.add(volts, amps, seconds, self.cell.label, self.cell.rest_most());
         let (quick, slow) = self.drawn.resistance;
         self.compensate(volts + amps * quick + self.window.amps_slow() * slow, seconds);
-        if self.full.observe(self.cell.usual, self.cell.label, volts, amps, self.celsius, seconds) {
-            self.found_full();
+        if let Some(found) =
+            self.full.observe(self.cell.usual, self.cell.label, volts, amps, self.celsius, seconds)
+        {
+            self.found_full(found);
         } else if self.window.is_due() || self.meets_end(volts) {
             self.look();
         }
@@ -285,9 +282,10 @@ impl Estimator {
         if let Some((volts, amps)) = self.window.charge(self.cell.label).filter(|_| !self.placed) {
             self.bank.weigh_charge(&self.cell, volts, amps, self.celsius);
         }
-        if let Some(view) =
+        if let Some(mut view) =
             self.window.take(resistance, self.cell.label, self.drawn_since_full(), self.celsius)
         {
+            view.places = self.places();
             self.check_voltmeter(&view);
             let usual = self.load.amps_slow();
             let (quick, slow) = self.resistance_now();
@@ -299,26 +297,6 @@ impl Estimator {
             }
         }
         self.draw();
-    }
-
-    /// Whether a reading is at the end of discharge, and the first one to be.
-    fn meets_end(&self, volts: f64) -> bool {
-        self.cell.is_lead() && !self.was_empty && volts < self.cell.usual.empty.volts() + END_METER
-    }
-
-    /// Told once a discharge: what was drawn until the end is what the battery holds.
-    fn check_empty(&mut self, view: &View) {
-        let met = self.last.filter(|last| self.meets_end(last.voltage.volts()));
-        let at_end = met.is_some() || view.volts < self.cell.empty_below();
-        if at_end && !self.was_empty {
-            // A burst that meets the end says less than a mean that does: somewhere between the two currents.
-            let burst = met.and_then(|last| last.current).map_or(view.amps, Current::amps);
-            self.bank.empty(&self.cell, 0.5 * (view.amps + burst.max(view.amps)), view.celsius);
-        }
-        self.was_empty |= at_end;
-        if view.volts > self.cell.empty_below() + EMPTY_OVER {
-            self.was_empty = false;
-        }
     }
 
     /// While the charge is still well known from the start, a voltage far off it is the voltmeter's fault.
@@ -344,34 +322,13 @@ impl Estimator {
         if unseen.abs() > 0.0 {
             self.bank.blur(-unseen.max(0.0), (-unseen).max(0.0));
         }
-        self.bank.pass(&self.cell, (out + into) / self.cell.label, (self.counted.2 - self.passed).max(0.0));
+        self.bank.pass(
+            &self.cell,
+            (out + into) / self.cell.label,
+            (self.counted.2 - self.passed).max(0.0),
+            self.celsius,
+        );
         self.passed = self.counted.2;
-    }
-
-    /// Charge drawn since full, in parts of the label's capacity; from an unknown start, since that.
-    fn drawn_since_full(&self) -> f64 {
-        let (out, into, _) = self.counted;
-        self.drawn_before + (out - into * self.cell.usual.charge_efficiency) / self.cell.label
-    }
-
-    /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.
-    fn found_full(&mut self) {
-        self.settle_pending();
-        let (out, into, hours) = std::mem::take(&mut self.counted);
-        if self.was_full && hours > 12.0 && out > 0.1 * self.cell.label {
-            // From full to full all that is stored was drawn; what is left over is offset and loss.
-            let left = out - into * self.cell.usual.charge_efficiency;
-            let most = 0.001 * self.cell.label;
-            self.leak = (self.leak + 0.2 * left / hours).clamp(-most, most);
-        }
-        self.was_full = true;
-        self.placed = true;
-        self.start = Start::About { soc: 1.0, spread: FULL_SPREAD, trust: 1.0 };
-        self.drawn_before = 0.0;
-        self.passed = 0.0;
-        self.bank.full(FULL_SPREAD);
-        self.window.clear();
-        self.draw();
     }
 
     /// The sign was wrong all along: begins again from the start, with what was counted turned round.

@@ -3,7 +3,7 @@
 
 use libm::{exp, sqrt};
 
-use super::bank::{Bank, COUNT, SIZE_SPREAD_LEAST, SOC_LEAST};
+use super::bank::{Bank, COUNT, SOC_LEAST};
 use super::cell::Cell;
 use super::chance::{bell, mixed};
 
@@ -14,9 +14,11 @@ const STRETCH_MOST: f64 = 1.15;
 const JITTER: f64 = 0.12;
 const SHRINK: f64 = 0.9928;
 /// What a count is off by once the whole capacity moved, in parts of it: losses and gain are known to a percent.
-const COUNT_SPREAD: f64 = 0.01;
+const COUNT_SPREAD: f64 = 0.006;
 /// So much must move (parts of the capacity) before that is looked at again.
 const COUNT_EVERY: f64 = 0.5;
+/// By how much the taper of one charge differs from that of the last, of its logarithm.
+const TAPER_DOUBT: f64 = 0.05;
 const HOURS_IN_YEAR: f64 = 8766.0;
 
 impl Bank {
@@ -25,7 +27,7 @@ impl Bank {
         let (soc, soc_spread) = self.mean(|one| one.soc);
         let (size, size_spread) = self.mean(|one| one.size);
         // Many like views make many hypotheses surer than the equation deserves.
-        let stretch = (SIZE_SPREAD_LEAST / size_spread.max(1e-6)).clamp(1.0, STRETCH_MOST);
+        let stretch = (self.size_spread_least / size_spread.max(1e-6)).clamp(1.0, STRETCH_MOST);
         let old = self.all.clone();
         let step = sum / COUNT as f64;
         self.counter += 1;
@@ -44,21 +46,30 @@ impl Bank {
             let jitter = |axis: u64| bell(mixed(counter + axis));
             one.soc =
                 (soc + (one.soc - soc) * SHRINK + JITTER * soc_spread * jitter(0)).clamp(SOC_LEAST, 1.0);
-            let spread = JITTER * size_spread.max(SIZE_SPREAD_LEAST) * jitter(1);
+            let spread = JITTER * size_spread.max(self.size_spread_least) * jitter(1);
             one.size = (size + (one.size - size) * stretch * SHRINK + spread).clamp(0.2, 1.5);
             one.shape.knee = (one.shape.knee * exp(0.05 * jitter(2))).clamp(0.3, 3.0);
             one.shape.end = (one.shape.end + 0.12 * jitter(3)).clamp(-3.0, 3.0);
             one.loss = (one.loss * exp(0.1 * jitter(4))).clamp(0.1, 10.0);
+            one.taper *= exp(0.08 * jitter(6));
             one.wears = (one.wears * exp(0.1 * jitter(5))).clamp(0.1, 4.0);
         }
     }
 
     /// Age takes capacity, from each hypothesis another amount: a full cycle its part, and the calendar.
-    pub(super) fn wear(&mut self, cell: &Cell, moved: f64, hours: f64) {
-        let (cycle, year) = cell.wear();
+    pub(super) fn wear(&mut self, cell: &Cell, moved: f64, hours: f64, celsius: f64) {
+        let (cycle, year) = cell.wear(celsius);
         let part = cycle * 0.5 * moved + year * hours / HOURS_IN_YEAR;
         for one in &mut self.all {
             one.size *= 1.0 - one.wears * part;
+        }
+    }
+
+    /// How a charge ends changes with the weather and the battery's age: what was learned of it is doubted at each.
+    pub(super) fn doubt_taper(&mut self) {
+        for one in &mut self.all {
+            self.counter += 1;
+            one.taper = (one.taper * exp(TAPER_DOUBT * bell(mixed(self.counter << 20)))).clamp(0.02, 6.0);
         }
     }
 

@@ -300,7 +300,7 @@ fn what_was_learned_survives_its_encoding() {
     Plant::new(Chemistry::Gel, 60.0).discharge(&mut estimator, 0.2);
     let learned = estimator.learned();
     let bytes = postcard::to_stdvec(&learned).unwrap();
-    assert!(bytes.len() <= 120, "{} bytes", bytes.len());
+    assert!(bytes.len() <= 130, "{} bytes", bytes.len());
     let back: Learned = postcard::from_bytes(&bytes).unwrap();
     assert!((back.soc.unwrap().fraction() - learned.soc.unwrap().fraction()).abs() < 0.001);
     assert_eq!(Learned { soc: None, ..back }, Learned { soc: None, ..learned });
@@ -345,7 +345,7 @@ fn full_is_learned_from_a_charge_and_the_night_after_counts_from_there() {
         estimator.observe(Uptime::from_secs(seconds), &sample);
     }
     let band = estimator.energy(Uptime::from_secs(seconds)).soc.unwrap();
-    assert!(band.low.percent() > 97.0, "{band:?}");
+    assert!(band.low.percent() > 95.0 && band.high.percent() > 99.0, "{band:?}");
     let mut plant = Plant { seconds, ..Plant::new(Chemistry::Agm, 70.0) };
     let worst = plant.discharge(&mut estimator, 0.5);
     assert!(worst < 5.0, "{worst:.1} points");

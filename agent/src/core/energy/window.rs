@@ -88,7 +88,7 @@ impl Window {
         let lag = 0.7 * (amps - self.amps_slow) * resistance;
         let surface = 0.25 * self.surface;
         let noise = 0.03 * 0.03 + lag * lag + surface * surface + 0.1 * swing * resistance * resistance;
-        Some(View { volts, amps, amps_slow: self.amps_slow, drawn, celsius, noise })
+        Some(View { volts, amps, amps_slow: self.amps_slow, drawn, celsius, noise, places: 1.0 })
     }
 
     /// Mean voltage and current (A, into the battery) of a window in which it was charged, as it was before; `None` otherwise.

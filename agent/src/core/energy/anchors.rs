@@ -1,0 +1,147 @@
+//! Where the charge is known apart from any curve: a charge that took all it could, a discharge at its end.
+//!
+//! "Full" is found by a small current at the charger's absorption voltage. How much is lacking then differs from battery to
+//! battery: as long as that tail would still flow, its taper. Each hypothesis has one; that the tail halves after so many
+//! amp-hours says which is right.
+
+use libm::{exp, log};
+use protocol::Current;
+
+use super::Estimator;
+use super::bank::{Bank, Hypothesis, Start, View, around};
+use super::cell::{Cell, Shape};
+use super::chance::{bell, even};
+use super::full::Found;
+
+/// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the label's capacity.
+const MISS_SPREAD: f64 = 0.03;
+/// How far a count between two tail currents of one charge may be off, in parts of the label's capacity.
+const TAPER_MISS: f64 = 0.01;
+/// How far one charge's end differs from the next at the same tail: it was quicker or slower, warmer or colder.
+const FULL_SPREAD: f64 = 0.014;
+/// A battery found full lacks no more than this.
+const FULL_LACKS_MOST: f64 = 0.15;
+/// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
+/// somewhat before its count does.
+const EMPTY_SPREAD: f64 = 0.015;
+/// So much above its end of discharge a battery was charged again, V.
+const EMPTY_OVER: f64 = 1.0;
+/// A reading is at the end of discharge so far above it: a voltmeter is off by half a percent, V.
+const END_METER: f64 = 0.06;
+/// As long as no more charge moved since full (parts of the label's capacity, both ways), its place on the curve is known.
+const COUNT_PLACES: f64 = 1.5;
+
+impl Hypothesis {
+    /// Where it is when its tail current is so small (parts of the label's capacity an hour): what it lacks is what the tail
+    /// would still bring.
+    fn full_at(&self, tail: f64) -> f64 {
+        1.0 - (tail * self.taper / self.size).min(FULL_LACKS_MOST)
+    }
+
+    /// How little it fits a battery with such a tail: it was not there yet, or should have been long ago.
+    fn miss(&self, tail: f64, allowed: f64) -> f64 {
+        // By charge: all counted the same amp-hours, and in a larger battery the same amp-hours are a smaller part.
+        let off = (self.soc + self.over - self.full_at(tail)) * self.size / allowed;
+        -0.5 * off * off / (1.0 + off * off / 20.0)
+    }
+}
+
+impl Bank {
+    /// The battery takes no more than this tail at absorption voltage (parts of the label's capacity an hour): each
+    /// hypothesis is judged by how near it was, and begins again from there. `again` says that it was found so in this
+    /// very charge, with more tail.
+    pub(super) fn full(&mut self, tail: f64, again: bool) {
+        let allowed = if again { TAPER_MISS } else { MISS_SPREAD };
+        if !again {
+            self.doubt_taper();
+        }
+        let best =
+            self.all.iter().map(|one| one.miss(tail, allowed) + one.log_weight).fold(f64::MIN, f64::max);
+        let agrees = self.all.iter().any(|one| one.soc > 0.8);
+        for (index, one) in self.all.iter_mut().enumerate() {
+            if agrees {
+                one.log_weight += one.miss(tail, allowed) - best;
+            }
+            one.soc = around(one.full_at(tail), FULL_SPREAD, bell(even(index, 0)));
+            one.over = 0.0;
+        }
+        self.settle();
+    }
+
+    /// The battery is at its end of discharge: each hypothesis is judged by how near it was. That is where the capacity
+    /// ends by definition, whatever the curve is worth. `amps` is the current that met it.
+    pub(super) fn empty(&mut self, cell: &Cell, amps: f64, celsius: f64) {
+        let ends = cell.ends(amps, celsius);
+        for one in &mut self.all {
+            // Where the knee of LiFePO4 lies says nothing of where it ends.
+            let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
+            let off = (one.soc - cell.end_of(shape, ends.at(one.size))) / EMPTY_SPREAD;
+            one.log_weight -= 0.5 * off * off / (1.0 + off * off / 20.0);
+        }
+        self.settle();
+    }
+
+    /// The hours of the taper, and the spread of their logarithm.
+    pub(super) fn taper(&self) -> (f64, f64) {
+        let (middle, spread) = self.mean(|one| log(one.taper));
+        (exp(middle), spread)
+    }
+}
+
+impl Estimator {
+    /// Charge drawn since full, in parts of the label's capacity; from an unknown start, since that.
+    pub(super) fn drawn_since_full(&self) -> f64 {
+        let (out, into, _) = self.counted;
+        self.drawn_before + (out - into * self.cell.usual.charge_efficiency) / self.cell.label
+    }
+
+    /// How well the charge drawn since full is known, 0 to 1: a count of weeks no more says where on its curve a battery is, and
+    /// what the voltage shows then is the count's error.
+    pub(super) fn places(&self) -> f64 {
+        let moved = (self.counted.0 + self.counted.1) / self.cell.label;
+        let most = COUNT_PLACES;
+        if self.placed && moved > most { (most / moved) * (most / moved) } else { 1.0 }
+    }
+
+    /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.
+    pub(super) fn found_full(&mut self, found: Found) {
+        self.settle_pending();
+        let (out, into, hours) = std::mem::take(&mut self.counted);
+        let lacked = self.drawn_before;
+        self.bank.full(found.tail, found.again);
+        self.drawn_before = self.bank.mean(|one| (1.0 - one.soc) * one.size).0;
+        if self.was_full && hours > 12.0 && out > 0.1 * self.cell.label {
+            // From full to full all that is stored was drawn; what is left over is offset and loss.
+            let less = (self.drawn_before - lacked) * self.cell.label;
+            let left = out - into * self.cell.usual.charge_efficiency - less;
+            let most = 0.001 * self.cell.label;
+            self.leak = (self.leak + 0.2 * left / hours).clamp(-most, most);
+        }
+        (self.was_full, self.placed) = (true, true);
+        self.passed = 0.0;
+        let (soc, spread) = self.bank.mean(|one| one.soc);
+        self.start = Start::About { soc, spread, trust: 1.0 };
+        self.window.clear();
+        self.draw();
+    }
+
+    /// Whether a reading is at the end of discharge, and the first one to be.
+    pub(super) fn meets_end(&self, volts: f64) -> bool {
+        self.cell.is_lead() && !self.was_empty && volts < self.cell.usual.empty.volts() + END_METER
+    }
+
+    /// Told once a discharge: what was drawn until the end is what the battery holds.
+    pub(super) fn check_empty(&mut self, view: &View) {
+        let met = self.last.filter(|last| self.meets_end(last.voltage.volts()));
+        let at_end = met.is_some() || view.volts < self.cell.empty_below();
+        if at_end && !self.was_empty {
+            // A burst that meets the end says less than a mean that does: somewhere between the two currents.
+            let burst = met.and_then(|last| last.current).map_or(view.amps, Current::amps);
+            self.bank.empty(&self.cell, 0.5 * (view.amps + burst.max(view.amps)), view.celsius);
+        }
+        self.was_empty |= at_end;
+        if view.volts > self.cell.empty_below() + EMPTY_OVER {
+            self.was_empty = false;
+        }
+    }
+}
