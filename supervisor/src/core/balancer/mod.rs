@@ -32,7 +32,7 @@ pub use settings::{BackendSettings, BalancerSettings, Work};
 use super::member::Member;
 use hosts::is_of_node;
 use load::Load;
-use seen::{Admission, Command, Process, Refused, Seen, Server, ServerKey, Trouble};
+use seen::{Admission, Change, Command, Process, Refused, Seen, Server, ServerKey, Trouble};
 use wanted::{Tasks, View, Wanted, Why};
 use weights::Weights;
 
@@ -85,6 +85,8 @@ pub(crate) struct Balancer {
     absent: BTreeMap<ServerKey, Uptime>,
     /// Since when a server's node is lost.
     lost: BTreeMap<ServerKey, Uptime>,
+    /// Servers of lost nodes, when what they had taken was ended: they take nothing new, so that is done once.
+    ended: BTreeSet<ServerKey>,
     /// Since when a leaving node's servers are all out of service.
     drained: BTreeMap<NodeName, Uptime>,
     /// Servers whose checks passed since one of them was last answered otherwise: a silence of theirs is news.
@@ -136,6 +138,7 @@ impl Balancer {
             missing: BTreeSet::new(),
             absent: BTreeMap::new(),
             lost: BTreeMap::new(),
+            ended: BTreeSet::new(),
             drained: BTreeMap::new(),
             proven: BTreeSet::new(),
             unanswered: BTreeMap::new(),
@@ -281,11 +284,14 @@ impl Balancer {
             since.iter().map(|(key, since)| (key.clone(), now.since(*since))).collect()
         };
         let (absent, lost) = (spans(&self.absent), spans(&self.lost));
-        let Self { settings, weights, served, .. } = self;
-        let view = View { settings, members, weights, seen, tasks, absent: &absent, lost: &lost, served };
+        let Self { settings, weights, ended, served, .. } = self;
+        let view =
+            View { settings, members, weights, seen, tasks, absent: &absent, lost: &lost, ended, served };
         let wanted = view.wanted();
         let mut commands = view.commands(&wanted);
         commands.retain(|command| !self.refused.iter().any(|(refused, _)| refused == command));
+        let ends = commands.iter().filter(|command| command.change == Change::EndConnected);
+        self.ended.extend(ends.map(|command| command.server.clone()));
         self.remember(now, &wanted, seen, notes);
         self.follow_drains(now, members, &wanted, seen);
         let holds = |(key, server): (&ServerKey, &Server)| server.sessions > 0 && self.lost.contains_key(key);
@@ -313,6 +319,7 @@ impl Balancer {
                 self.lost.entry(one.key.clone()).or_insert(now);
             } else {
                 self.lost.remove(&one.key);
+                self.ended.remove(&one.key);
             }
             let told = (one.node.clone(), one.admission, one.why);
             let shown = one.exists || seen.servers.contains_key(&one.key);

@@ -154,6 +154,9 @@ pub enum Change {
     Admission(Admission),
     /// Its sessions end now: nobody will answer them. HAProxy repeats elsewhere what may be repeated.
     EndSessions,
+    /// Those of its sessions end now that it has taken; what HAProxy is still connecting goes elsewhere by itself, and would fail if
+    /// its session ended.
+    EndConnected,
     /// Its health check begins.
     CheckOn,
     /// Its agent check begins; until it answers, the agent counts as well, or a silent one would keep the server down.

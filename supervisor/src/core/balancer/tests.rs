@@ -146,7 +146,8 @@ impl World {
                 assert_eq!(server.admission, Admission::Maint, "only servers in maintenance can go");
                 self.servers.remove(&command.server);
             }
-            Change::Add { .. } => {}
+            // What is still being connected stays.
+            Change::Add { .. } | Change::EndConnected => {}
         }
     }
 
@@ -314,7 +315,16 @@ fn what_a_lost_host_has_taken_and_will_not_answer_ends_and_what_it_never_took_is
         world.members[1].presence = Presence::Lost;
         let mut looks = 1..20;
         // A look each 400 ms: what HAProxy was connecting is somebody else's within two of them.
-        let ended = looks.find(|_| world.said(SECOND * 2 / 5).contains(&ends));
+        let mut connected_ended = None;
+        let ended = looks.find(|look| {
+            let said = world.said(SECOND * 2 / 5);
+            if said.contains(&(String::from("pi2"), Change::EndConnected)) {
+                connected_ended.get_or_insert(*look);
+            }
+            said.contains(&ends)
+        });
+        let at_once = (last == LastCheck::TimedOut).then_some(1);
+        assert_eq!(connected_ended, at_once, "{last:?}: who had reached it waits for nobody");
         assert_eq!(ended.is_some(), does, "{last:?}");
         assert!(ended.is_none_or(|ended| ended <= after), "{last:?}: {ended:?}");
         assert!(last != LastCheck::TimedOut || ended != Some(1), "not what it is still connecting");

@@ -31,8 +31,9 @@ pub(super) const ADDED: &str = "heliostat-";
 /// A node that does not run the work for this long has no place in its backend.
 pub(super) const ABSENT: Duration = Duration::from_mins(1);
 
-/// Whoever HAProxy was still connecting to a lost host when it got no more visitors has been sent elsewhere by then, with the `timeout
-/// connect` of `deploy/haproxy.cfg` and some: what is left had reached it before it went.
+/// Whoever HAProxy was still connecting to a lost host when it got no more visitors has been sent elsewhere by then, with a `timeout
+/// connect` of half a second and some: what is left had reached it before it went. Which those are can be seen before
+/// ([`Change::EndConnected`]); this is for an HAProxy that shows its sessions otherwise.
 const CONNECTED: Duration = Duration::from_millis(600);
 
 /// Why a server is as it is wanted.
@@ -92,6 +93,8 @@ pub(super) struct View<'a> {
     pub(super) absent: &'a BTreeMap<ServerKey, Duration>,
     /// For how long a server's node has been lost.
     pub(super) lost: &'a BTreeMap<ServerKey, Duration>,
+    /// Servers of lost nodes whose sessions were ended as far as they were connected.
+    pub(super) ended: &'a BTreeSet<ServerKey>,
     /// Servers that took work when HAProxy, or the process before it, was last seen.
     pub(super) served: &'a BTreeSet<ServerKey>,
 }
@@ -200,12 +203,32 @@ impl View<'_> {
         let mut commands = Vec::new();
         for one in wanted {
             match self.seen.servers.get(&one.key) {
-                Some(server) => change(one, server, self.lost.get(&one.key).copied(), &mut commands),
+                Some(server) => {
+                    change(one, server, &mut commands);
+                    if let Some(change) = self.what_ends(one, server) {
+                        commands.push(Command { server: one.key.clone(), change });
+                    }
+                }
                 None if one.exists => self.add(one, &mut commands),
                 None => {}
             }
         }
         commands
+    }
+
+    /// What ends of the sessions of a host that is lost: what it has taken, nobody there will answer. Where not even its kernel
+    /// answers, HAProxy gives what it could not connect to somebody else by itself, and would break that off if its session ended.
+    fn what_ends(&self, wanted: &Wanted, server: &Server) -> Option<Change> {
+        let lost = *self.lost.get(&wanted.key)?;
+        match server.check.last {
+            _ if server.sessions == 0 => None,
+            LastCheck::Mute => Some(Change::EndSessions),
+            LastCheck::TimedOut | LastCheck::Suspected if lost >= CONNECTED => Some(Change::EndSessions),
+            LastCheck::TimedOut | LastCheck::Suspected => {
+                (!self.ended.contains(&wanted.key)).then_some(Change::EndConnected)
+            }
+            LastCheck::None | LastCheck::Passed | LastCheck::Failed => None,
+        }
     }
 
     fn add(&self, wanted: &Wanted, commands: &mut Vec<Command>) {
@@ -225,8 +248,8 @@ impl View<'_> {
     }
 }
 
-/// Brings a server that is there to what is wanted of it. `lost`: for how long its node has been.
-fn change(wanted: &Wanted, server: &Server, lost: Option<Duration>, commands: &mut Vec<Command>) {
+/// Brings a server that is there to what is wanted of it.
+fn change(wanted: &Wanted, server: &Server, commands: &mut Vec<Command>) {
     let mut push = |change| commands.push(Command { server: wanted.key.clone(), change });
     let added = wanted.key.server.starts_with(ADDED);
     if added && wanted.admission == Admission::Maint {
@@ -256,19 +279,6 @@ fn change(wanted: &Wanted, server: &Server, lost: Option<Duration>, commands: &m
     let admission = next_admission(wanted.admission, server);
     if server.admission != admission {
         push(Change::Admission(admission));
-    }
-    if server.sessions > 0 && lost.is_some_and(|lost| will_not_answer(server.check.last, lost)) {
-        push(Change::EndSessions);
-    }
-}
-
-/// Whether nobody on a lost host will answer what it has taken. Where not even its kernel answers, HAProxy gives what it could not
-/// connect to somebody else by itself, and would break that off if its session ended.
-fn will_not_answer(check: LastCheck, lost: Duration) -> bool {
-    match check {
-        LastCheck::Mute => true,
-        LastCheck::TimedOut | LastCheck::Suspected => lost >= CONNECTED,
-        LastCheck::None | LastCheck::Passed | LastCheck::Failed => false,
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::core::Event;
-use crate::core::balancer::seen::{Command, Refused, Seen, Trouble};
+use crate::core::balancer::seen::{Change, Command, Refused, Seen, Trouble};
 use crate::core::balancer::{self, Action};
 
 /// HAProxy answers one command within this, or counts as silent.
@@ -66,7 +66,18 @@ async fn look(socket: &Path, backends: &[String]) -> Result<Seen, Trouble> {
 async fn carry_out(socket: &Path, commands: Vec<Command>) -> Result<Vec<Refused>, Trouble> {
     let mut refused = Vec::new();
     for command in commands {
-        for line in words::lines(&command) {
+        let lines = if command.change == Change::EndConnected {
+            match words::connected(&command.server, &exchange(socket, words::SESSIONS).await?) {
+                Ok(sessions) => sessions.iter().map(|session| words::end(session)).collect(),
+                Err(why) => {
+                    refused.push(Refused { command, why });
+                    continue;
+                }
+            }
+        } else {
+            words::lines(&command)
+        };
+        for line in lines {
             let answer = exchange(socket, &line).await?;
             if let Some(why) = words::refusal(&command, &answer) {
                 refused.push(Refused { command, why });

@@ -197,12 +197,52 @@ pub(super) fn lines(command: &Command) -> Vec<String> {
         Change::Weight(weight) => vec![format!("set server {server} weight {weight}")],
         Change::Admission(admission) => vec![format!("set server {server} state {admission}")],
         Change::EndSessions => vec![format!("shutdown sessions server {server}")],
+        // One line for each session: `connected` says which.
+        Change::EndConnected => Vec::new(),
         Change::CheckOn => vec![format!("enable health {server}")],
         Change::AgentOn => {
             vec![format!("enable agent {server}"), format!("set server {server} agent up")]
         }
         Change::Delete => vec![format!("del server {server}")],
     }
+}
+
+/// The question that [`connected`] reads the answer to.
+pub(super) const SESSIONS: &str = "show sess";
+
+/// How a session's line shows the state of its server's side (`SC_ST_EST` of HAProxy's `stconn-t.h`), and where: connected, in 2.6 and
+/// later.
+const SERVER_SIDE: &str = "scb=[";
+const CONNECTED: u8 = 8;
+
+/// The sessions that a server has taken, of all that HAProxy shows, by their names.
+pub(super) fn connected(server: &ServerKey, shown: &str) -> Result<Vec<String>, String> {
+    let (backend, own) = (format!("be={}", server.backend), format!("srv={}", server.server));
+    let mut found = Vec::new();
+    for line in shown.lines() {
+        let mut words = line.split_whitespace();
+        let Some(name) = words.next().and_then(|word| word.strip_suffix(':')) else { continue };
+        let (mut in_backend, mut of_server, mut state) = (false, false, None);
+        for word in words {
+            in_backend |= word == backend;
+            of_server |= word == own;
+            if let Some(side) = word.strip_prefix(SERVER_SIDE) {
+                state = side.split(',').next().and_then(|state| state.parse::<u8>().ok());
+            }
+        }
+        if in_backend && of_server {
+            let state = state.ok_or_else(|| format!("`{SESSIONS}` shows no state in {line:?}"))?;
+            if state == CONNECTED {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The line that ends a session.
+pub(super) fn end(session: &str) -> String {
+    format!("shutdown session {session}")
 }
 
 /// HAProxy's refusal, if the answer is one: what is done is answered with nothing, or with these words.
@@ -213,6 +253,8 @@ pub(super) fn refusal(command: &Command, answer: &str) -> Option<String> {
         Change::Delete => answer.contains("Server deleted"),
         // It says which of the two it changed, and from what.
         Change::Address(_) => answer.contains("stats socket command"),
+        // One that ended by itself meanwhile is as wanted.
+        Change::EndConnected => answer.is_empty() || answer.starts_with("No such session"),
         _ => answer.is_empty(),
     };
     (!done).then(|| if answer.is_empty() { "no answer".to_owned() } else { answer.to_owned() })
@@ -252,6 +294,23 @@ mod tests {
         assert!(!slow[&key("pi1")].check.pending, "often under way: it says nothing");
         let pi3 = &servers[&key("pi3")];
         assert_eq!((pi3.address, pi3.admission, pi3.check.configured), (None, Admission::Maint, false));
+    }
+
+    /// Of HAProxy 2.6.12; shortened in the middle.
+    const SHOWN: &str = "\
+        0x5617402c1300: proto=tcpv4 src=127.0.0.1:43654 fe=v be=web srv=pi1 ts=00 age=0s scf=[8,280h,fd=12] scb=[5,11h,fd=13] exp=2s\n\
+        0x5617403e5fb0: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 scf=[8,200h,fd=16] scb=[8,1h,fd=-1] exp=\n\
+        0x7f5efc041da0: proto=tcpv4 src=127.0.0.1:43658 fe=v be=web srv=pi1 ts=00 scf=[8,80h,fd=14] scb=[8,11h,fd=15] exp=2s\n\
+        0x7f5efc041da1: proto=tcpv4 src=127.0.0.1:43659 fe=v be=web srv=pi11 ts=00 scf=[8,80h,fd=14] scb=[8,11h,fd=15] exp=2s\n\
+        0x7f5efc041da2: proto=tcpv4 src=127.0.0.1:43660 fe=v be=shop srv=pi1 ts=00 scf=[8,80h,fd=14] scb=[8,11h,fd=15] exp=2s\n\n";
+
+    #[test]
+    fn what_a_server_has_taken_is_told_from_what_is_still_being_connected() {
+        assert_eq!(connected(&key("pi1"), SHOWN), Ok(vec!["0x7f5efc041da0".to_owned()]));
+        assert_eq!(connected(&key("pi3"), SHOWN), Ok(Vec::new()));
+        assert_eq!(end("0x7f5efc041da0"), "shutdown session 0x7f5efc041da0");
+        let otherwise = SHOWN.replace("scb=[8", "back=[8");
+        assert!(connected(&key("pi1"), &otherwise).is_err(), "nothing is guessed");
     }
 
     #[test]
