@@ -18,6 +18,10 @@ use crate::core::member::Presence;
 
 /// A manager must have been reachable for so long before it counts as caught up.
 pub(super) const CAUGHT_UP: Duration = Duration::from_secs(15);
+/// A stand-in must have been reachable for so long before the one that goes hands over: a manager that has not applied the promotion yet
+/// does not stand for leader (etcd's raft: no campaign while a configuration change is pending), the old leader waits ten seconds for it,
+/// and nothing is written meanwhile.
+pub(super) const APPLIED: Duration = Duration::from_secs(3);
 /// A node must have served for so long before it becomes a manager (again).
 pub(super) const SETTLED: Duration = Duration::from_secs(10);
 /// So many managers are kept.
@@ -60,15 +64,22 @@ fn is_leader(node: &SwarmNode) -> bool {
 
 /// One change of a role at a time: each needs the others' votes.
 pub(super) fn next(picture: &Picture<'_>, since: &Since, now: Uptime) -> Option<Change> {
-    hand_over(picture).or_else(|| take_back(picture, since, now))
+    hand_over(picture, since, now).or_else(|| take_back(picture, since, now))
 }
 
 /// A manager that goes: a stand-in first, then it is demoted.
-fn hand_over(picture: &Picture<'_>) -> Option<Change> {
-    leaving_managers(picture).into_iter().find_map(|(id, node)| hand_over_one(picture, id, node))
+fn hand_over(picture: &Picture<'_>, since: &Since, now: Uptime) -> Option<Change> {
+    let promoting = is_promoting(picture, since, now);
+    leaving_managers(picture).into_iter().find_map(|(id, node)| hand_over_one(picture, id, node, promoting))
 }
 
-fn hand_over_one(picture: &Picture<'_>, id: &str, node: &SwarmNode) -> Option<Change> {
+/// Whether a manager is new, or not reachable yet.
+fn is_promoting(picture: &Picture<'_>, since: &Since, now: Uptime) -> bool {
+    let applied = |id: &str| Since::has_been(&since.reachable, id, APPLIED, now);
+    picture.seen.nodes.iter().any(|(id, node)| node.wants_manager && node.ready && !applied(id))
+}
+
+fn hand_over_one(picture: &Picture<'_>, id: &str, node: &SwarmNode, promoting: bool) -> Option<Change> {
     let others = picture
         .seen
         .nodes
@@ -85,9 +96,7 @@ fn hand_over_one(picture: &Picture<'_>, id: &str, node: &SwarmNode) -> Option<Ch
         let labels = labels::set(labels::PROMOTED, &node.hostname);
         return Some(role(stand_in, worker, true, labels));
     }
-    // A stand-in that was promoted and is not reachable yet is waited for, as long as there is time.
-    let promoting =
-        picture.seen.nodes.values().any(|node| node.wants_manager && !is_reachable(node) && node.ready);
+    // A stand-in that was promoted and has no vote yet is waited for, as long as there is time.
     let free = matches!(picture.fate(id), Fate::Leaves { free: true });
     let enough = others.count() >= KEPT;
     let overdue = picture.member(id).is_some_and(|member| picture.around.is_overdue(&member.name));
