@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tests::lab::{Failure, Host, Lab, NodeLine, Part, Tally};
+use tests::lab::{Failure, Host, Lab, NodeLine, Part, Spread, Tally, rounds, sum_up};
 use tests::{require, wait};
 
 use crate::fleet::{REPLICAS, fleet, journal};
@@ -61,6 +61,14 @@ fn the_leading_master_whose_battery_falls_hands_over_and_breaks_only_what_was_in
     if !require::lab("the_leading_master_whose_battery_falls_hands_over_and_breaks_only_what_was_in_flight") {
         return;
     }
+    let what = "the leading master's battery falls to halt";
+    let (tallies, silences): (Vec<Tally>, Vec<Duration>) = (0..rounds(1)).map(|_| leader_falls(what)).unzip();
+    println!("{}", sum_up(what, &tallies));
+    println!("the longest time without a write to Swarm: {:.2} s", Spread::of_times(silences));
+}
+
+/// What became of the requests, and the longest time without a write to Swarm.
+fn leader_falls(what: &str) -> (Tally, Duration) {
     let lab = fleet(3);
     let leader = lab.holder();
     let other = lab.masters().into_iter().find(|master| master.name() != leader.name()).expect("another");
@@ -73,7 +81,7 @@ fn the_leading_master_whose_battery_falls_hands_over_and_breaks_only_what_was_in
         writer.join().expect("the writer")
     });
     let tally = lab.watch(visitors);
-    println!("the leading master's battery falls to halt: {tally}");
+    println!("{what}: {tally}");
     broke_only_what_was_in_flight(&tally);
     assert_ne!(lab.holder().name(), leader.name(), "the address moved");
     let managers = managers(&lab, lab.holder());
@@ -85,12 +93,11 @@ fn the_leading_master_whose_battery_falls_hands_over_and_breaks_only_what_was_in
     );
     assert_eq!(managers.len(), 3, "three are kept: {managers:?}\n{}", journal(other));
     assert!(longest < SILENT_MAX, "{longest:?}\n{}", journal(other));
+    (tally, longest)
 }
 
-/// So often the address moves ...
+/// So often the address moves in a round.
 const MOVES: usize = 10;
-/// ... and so many requests are lost by that in all: one in forty moves is usual.
-const LOST_MAX: usize = 2;
 
 /// Lets keepalived take so much off a master's priority, as its supervisor would.
 fn weigh(master: &Host, offset: i16) {
@@ -107,8 +114,9 @@ fn an_address_that_is_handed_over_under_load_breaks_only_what_was_in_flight() {
         return;
     }
     let lab = fleet(3);
+    let moves = rounds(1) * MOVES;
     let (mut failed, mut late) = (Vec::new(), Vec::new());
-    for _ in 0..MOVES {
+    for _ in 0..moves {
         let holder = lab.holder();
         let visitors = lab.visitors();
         weigh(holder, -120);
@@ -126,8 +134,35 @@ fn an_address_that_is_handed_over_under_load_breaks_only_what_was_in_flight() {
         weigh(holder, 0);
         wait::until_true("one to hold it", PATIENCE, || lab.holders().len() == 1);
     }
-    println!("{MOVES} moves of the address at 100 requests a second: failed {failed:?}, over 1 s {late:?}");
-    assert!(failed.iter().sum::<usize>() <= LOST_MAX, "{failed:?}");
+    println!("{moves} moves of the address at 100 requests a second: failed {failed:?}, over 1 s {late:?}");
+    // None is usual. On a machine that stands still for a while at the wrong moment, one in forty was.
+    assert!(failed.iter().sum::<usize>() <= 1 + moves / 40, "{failed:?}");
+    lab.leave();
+}
+
+#[test]
+fn a_connection_that_was_made_before_the_address_moved_is_served_after_it_where_its_master_lives() {
+    if !require::lab(
+        "a_connection_that_was_made_before_the_address_moved_is_served_after_it_where_its_master_lives",
+    ) {
+        return;
+    }
+    let lab = fleet(3);
+    let holder = lab.holder();
+    let moves = |offset: i16, wanted: bool| {
+        weigh(holder, offset);
+        wait::until_true(
+            "the address to move",
+            PATIENCE,
+            || matches!(lab.holders()[..], [now] if (now.name() == holder.name()) == wanted),
+        );
+        // Visitors have heard where it is once the new holder serves them.
+        drop(lab.visitors());
+    };
+    let answer = lab.ask_late(lab.address(), || moves(-120, false));
+    assert!(answer.is_ok(), "made with {}: {answer:?}", holder.name());
+    let answer = lab.ask_late(lab.address(), || moves(0, true));
+    assert!(answer.is_ok(), "made with the other one: {answer:?}");
     lab.leave();
 }
 

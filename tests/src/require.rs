@@ -47,11 +47,12 @@ const ENGINE: [(&str, &str); 5] = [
 ];
 
 /// What a lab needs besides.
-const LAB: [(&str, &str); 6] = [
+const LAB: [(&str, &str); 7] = [
     ("haproxy", "haproxy"),
     ("keepalived", "keepalived"),
     ("ip", "iproute2"),
     ("iptables", "iptables"),
+    ("nft", "nftables"),
     ("strip", "binutils"),
     ("setsid", "util-linux"),
 ];

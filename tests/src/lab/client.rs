@@ -173,15 +173,26 @@ async fn ask_at_rate(
 
 /// One request on a connection of its own.
 pub(super) async fn ask(target: SocketAddr, path: &str, patience: Duration) -> Result<Replica, Failure> {
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n", target.ip());
     let answer = timeout(patience, async {
         let mut stream = TcpStream::connect(target).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::with_capacity(512);
-        while !is_whole(&answer) && stream.read_buf(&mut answer).await? > 0 {}
-        io::Result::Ok(answer)
+        exchange(&mut stream, target, path).await
     });
-    let answer = answer.await.map_err(|_elapsed| Failure::TimedOut)??;
+    answer.await.map_err(|_elapsed| Failure::TimedOut)?
+}
+
+/// One request on a connection that is made first; what happens before the request is sent is `meanwhile`'s. To be called in the
+/// network that it is to come from.
+pub(super) async fn ask_late(target: SocketAddr, meanwhile: impl FnOnce()) -> Result<Replica, Failure> {
+    let mut stream = TcpStream::connect(target).await?;
+    meanwhile();
+    timeout(PATIENCE, exchange(&mut stream, target, "/")).await.map_err(|_elapsed| Failure::TimedOut)?
+}
+
+async fn exchange(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<Replica, Failure> {
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n", target.ip());
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::with_capacity(512);
+    while !is_whole(&answer) && stream.read_buf(&mut answer).await? > 0 {}
     understand(&String::from_utf8_lossy(&answer)).unwrap_or(Err(Failure::Broken))
 }
 

@@ -135,8 +135,8 @@ pub fn seat(host: &Host, priority: u8) -> String {
 }
 
 /// The kernel's settings that the agent's package brings, and on masters those that keep an address from breaking what it
-/// carries when it moves (`deploy/*.sysctl`), as shell commands.
-pub(super) fn kernel_settings(master: bool) -> String {
+/// carries when it moves (`deploy/*.sysctl`, and the file `pass_on` for nft, where there is one), as shell commands.
+pub(super) fn kernel_settings(master: bool, pass_on: &Path) -> String {
     let agents = include_str!("../../../deploy/heliostat-agent.sysctl");
     let masters = include_str!("../../../deploy/heliostat-address.sysctl");
     let lines = agents.lines().chain(masters.lines().filter(|_| master));
@@ -148,6 +148,31 @@ pub(super) fn kernel_settings(master: bool) -> String {
             text,
             "for file in /proc/sys/{path}; do [ ! -e \"$file\" ] || echo {value} >\"$file\"; done"
         );
+    }
+    let file = pass_on.display();
+    let _ = writeln!(
+        text,
+        "[ ! -e {file} ] || nft list table ip heliostat_address >/dev/null 2>&1 || nft -f {file}"
+    );
+    text
+}
+
+/// `deploy/heliostat-address.nft` for one of several masters.
+pub(super) fn pass_on(host: &Host, masters: &[&Host]) -> String {
+    let example = include_str!("../../../deploy/heliostat-address.nft");
+    let (mut text, mut told) = (String::new(), false);
+    for line in example.lines() {
+        if !line.trim_start().starts_with("dup to ") {
+            let _ = writeln!(text, "{line}");
+            continue;
+        }
+        if told {
+            continue;
+        }
+        told = true;
+        for other in masters.iter().filter(|other| other.name() != host.name()) {
+            let _ = writeln!(text, "dup to {}", other.address());
+        }
     }
     text
 }

@@ -234,7 +234,8 @@ impl Host {
     /// When they cannot be written.
     pub fn take_kernel_settings(&self) {
         let file = self.folder.join(KERNEL_SETTINGS);
-        std::fs::write(&file, super::config::kernel_settings(self.plan.master)).expect("a file");
+        let text = super::config::kernel_settings(self.plan.master, &self.folder.join(PASS_ON));
+        std::fs::write(&file, text).expect("a file");
         assert!(
             succeeds(self.inside(&["sh", &file.display().to_string()])),
             "{}: kernel settings",
@@ -471,6 +472,9 @@ until docker -H "unix://$socket" version >/dev/null 2>&1; do sleep 0.1; done
 
 /// In a host's folder: the kernel's settings, as shell commands.
 const KERNEL_SETTINGS: &str = "kernel-settings";
+
+/// What nft is told on one of several masters, in the host's folder.
+pub(super) const PASS_ON: &str = "address.nft";
 
 /// What a host's first process does: a `/run`, a `/proc` and a hardware monitor of its own, no DNS (which fails at once
 /// instead of hanging), no systemd, whose udev's part in the

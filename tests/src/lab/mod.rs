@@ -38,6 +38,7 @@ mod keeper;
 mod layout;
 mod net;
 mod part;
+mod rounds;
 mod supply;
 mod swarm;
 mod unix;
@@ -60,6 +61,7 @@ pub use host::{Cut, Host};
 pub use image::{Image, POSTGRES, WEB};
 pub use layout::{ADDRESS, CLIENT, Layout, Plan};
 pub use part::Part;
+pub use rounds::{Spread, rounds, sum_up};
 pub use supply::{CAPACITY_AMP_HOURS, RESISTANCE_OHMS, Supply};
 pub use swarm::NodeLine;
 pub use well::RATE;
@@ -273,8 +275,12 @@ impl Lab {
     /// Starts all that Heliostat is on every host: agents, and on masters supervisors that drive a balancer, the Swarm (whose
     /// service must be called `web`) and, with several masters, keepalived. A single master's keepalived just holds the address.
     pub fn start_heliostat(&self) {
-        self.everywhere(Host::take_kernel_settings);
         let masters = self.masters();
+        for host in masters.iter().filter(|_| masters.len() > 1) {
+            let text = config::pass_on(host, &masters);
+            std::fs::write(host.folder().join(host::PASS_ON), text).expect("a file");
+        }
+        self.everywhere(Host::take_kernel_settings);
         for (index, host) in masters.iter().enumerate() {
             let priority = 150 - 10 * u8::try_from(index).unwrap_or(0);
             host.configure(Part::Haproxy, &config::haproxy(host, Watchfulness::Driven, &[]));
@@ -328,6 +334,18 @@ impl Lab {
         // A thread of its own, since it leaves this network for good.
         std::thread::scope(|scope| {
             let asking = scope.spawn(|| client::in_network_of(pid, client::ask(target, path, patience)));
+            asking.join().expect("the client's place")
+        })
+    }
+
+    /// Asks once, on a connection that is made before something happens, and used after that.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub fn ask_late(&self, target: SocketAddr, meanwhile: impl FnOnce() + Send) -> Result<Replica, Failure> {
+        let pid = self.client.pid();
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(move || client::in_network_of(pid, client::ask_late(target, meanwhile)));
             asking.join().expect("the client's place")
         })
     }
