@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::Soc;
-use tests::lab::{Host, Lab, Tally};
+use tests::lab::{Host, Lab, Tally, rounds, sum_up};
 use tests::{require, wait};
 
 use crate::fleet::{REPLICAS, fleet};
@@ -35,12 +35,20 @@ fn a_node_whose_battery_falls_to_halt_loses_no_request() {
     if !require::lab("a_node_whose_battery_falls_to_halt_loses_no_request") {
         return;
     }
+    let what = "a worker's battery falls to halt";
+    let tallies: Vec<Tally> = (0..rounds(1)).map(|_| one_falls(what)).collect();
+    println!("{}", sum_up(what, &tallies));
+}
+
+fn one_falls(what: &str) -> Tally {
     let lab = fleet(1);
     let (victim, spare) = lab.victim_and_spare();
     let visitors = lab.visitors();
     fall(&lab, victim);
-    nobody_noticed("a worker's battery falls to halt", &lab.watch(visitors));
+    let tally = lab.watch(visitors);
+    nobody_noticed(what, &tally);
     assert!(lab.serves(spare), "its replica moved to the host that had none");
+    tally
 }
 
 #[test]
@@ -48,6 +56,12 @@ fn batteries_of_all_replicas_that_fall_one_after_another_lose_no_request() {
     if !require::lab("batteries_of_all_replicas_that_fall_one_after_another_lose_no_request") {
         return;
     }
+    let what = "the batteries of all replicas fall, one after another";
+    let tallies: Vec<Tally> = (0..rounds(1)).map(|_| all_fall(what)).collect();
+    println!("{}", sum_up(what, &tallies));
+}
+
+fn all_fall(what: &str) -> Tally {
     let lab = fleet(1);
     let (serving, spare): (Vec<&Host>, Vec<&Host>) =
         lab.workers().into_iter().partition(|host| lab.serves(host));
@@ -59,6 +73,8 @@ fn batteries_of_all_replicas_that_fall_one_after_another_lose_no_request() {
     for host in &serving {
         wait::until_true(format!("{} to power itself off", host.name()), PATIENCE, || !host.is_on());
     }
-    nobody_noticed("the batteries of all replicas fall, one after another", &lab.watch(visitors));
+    let tally = lab.watch(visitors);
+    nobody_noticed(what, &tally);
     assert!(lab.serves(spare[0]), "the last one serves");
+    tally
 }
