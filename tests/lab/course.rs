@@ -9,6 +9,15 @@ use tests::lab::{Host, Lab};
 pub(crate) fn of(lab: &Lab, replacement: &Host, cut_at: Timestamp) -> String {
     let mut steps = decisions(lab, cut_at);
     steps.extend(work(lab, replacement));
+    in_order(steps, cut_at)
+}
+
+/// One line: what the leader wrote down when, in seconds after a moment.
+pub(crate) fn of_leader(lab: &Lab, since: Timestamp) -> String {
+    in_order(decisions(lab, since), since)
+}
+
+fn in_order(mut steps: Vec<(Timestamp, String)>, cut_at: Timestamp) -> String {
     steps.retain(|(at, _)| *at >= cut_at);
     steps.sort_by_key(|(at, _)| *at);
     let after = |at: &Timestamp| (at.as_millis() - cut_at.as_millis()) as f64 / 1000.0;

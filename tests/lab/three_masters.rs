@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use supervisor::io::Timestamp;
 use tests::lab::{Failure, Host, Lab, NodeLine, Part, Spread, Tally, rounds, sum_up};
 use tests::{require, wait};
 
+use crate::course;
 use crate::fleet::{REPLICAS, fleet, journal};
 use crate::nights::fall;
 
@@ -224,7 +226,9 @@ fn a_network_that_falls_in_two_and_heals_stops_no_service_and_leaves_one_leader(
     for host in &apart {
         host.set_apart(false);
     }
+    let healed_at = Timestamp::now();
     let healed = lab.until_well(REPLICAS, Instant::now());
+    println!("{}", course::of_leader(&lab, healed_at));
     wait::until_true("one leader", PATIENCE, || {
         lab.masters().into_iter().filter(|master| leads(master)).count() == 1
     });
