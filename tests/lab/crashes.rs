@@ -55,8 +55,8 @@ fn a_keepalived_that_is_killed_on_the_leading_master_is_made_up_for() {
 }
 
 #[test]
-fn an_engine_that_is_restarted_on_any_of_three_managers_is_made_up_for() {
-    if !require::lab("an_engine_that_is_restarted_on_any_of_three_managers_is_made_up_for") {
+fn a_manager_whose_engine_is_restarted_is_made_up_for() {
+    if !require::lab("a_manager_whose_engine_is_restarted_is_made_up_for") {
         return;
     }
     let lab = fleet(3);
