@@ -48,7 +48,7 @@ fn the_ladder_is_climbed_at_dusk_and_descended_at_dawn_each_rung_once() {
     let mut cell = Cell { percent: 95.0, rows: 0 };
     cell.carry(&mut world, 0.0, |_, span| span >= Duration::from_mins(30));
     assert_eq!(world.agent.stage(), Stage::Normal, "{:?}", world.agent.reason());
-    cell.carry(&mut world, 5.0, |percent, _| percent <= 28.0);
+    cell.carry(&mut world, 4.0, |percent, _| percent <= 28.0);
     let dusk = world.stages();
     assert_eq!(dusk, [Stage::Throttle, Stage::Shed, Stage::Drain, Stage::Halt], "{:?}", world.agent.reason());
     cell.carry(&mut world, -4.0, |percent, _| percent >= 99.9);
