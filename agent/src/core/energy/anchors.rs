@@ -14,9 +14,11 @@ use super::chance::{bell, even};
 use super::full::Found;
 
 /// How far a count from full to full may be off for reasons that no hypothesis has, in parts of the label's capacity.
-const MISS_SPREAD: f64 = 0.03;
+pub(super) const MISS_SPREAD: f64 = 0.03;
+/// ... and from a known start to the first full, which says where this battery's full is.
+const FIRST_MISS: f64 = 0.012;
 /// How far a count between two tail currents of one charge may be off, in parts of the label's capacity.
-const TAPER_MISS: f64 = 0.01;
+pub(super) const TAPER_MISS: f64 = 0.01;
 /// How far one charge's end differs from the next at the same tail: it was quicker or slower, warmer or colder.
 const FULL_SPREAD: f64 = 0.014;
 /// A battery found full lacks no more than this.
@@ -48,13 +50,9 @@ impl Hypothesis {
 
 impl Bank {
     /// The battery takes no more than this tail at absorption voltage (parts of the label's capacity an hour): each
-    /// hypothesis is judged by how near it was, and begins again from there. `again` says that it was found so in this
-    /// very charge, with more tail.
-    pub(super) fn full(&mut self, tail: f64, again: bool) {
-        let allowed = if again { TAPER_MISS } else { MISS_SPREAD };
-        if !again {
-            self.doubt_taper();
-        }
+    /// hypothesis is judged by how near it was, and begins again from there. So much may its count be off (parts of the
+    /// label's capacity).
+    pub(super) fn full(&mut self, tail: f64, allowed: f64) {
         let best =
             self.all.iter().map(|one| one.miss(tail, allowed) + one.log_weight).fold(f64::MIN, f64::max);
         let agrees = self.all.iter().any(|one| one.soc > 0.8);
@@ -108,7 +106,15 @@ impl Estimator {
         self.settle_pending();
         let (out, into, hours) = std::mem::take(&mut self.counted);
         let lacked = self.drawn_before;
-        self.bank.full(found.tail, found.again);
+        let allowed = match (found.again, self.was_full) {
+            (true, _) => TAPER_MISS,
+            (false, false) if self.placed => FIRST_MISS,
+            (false, _) => MISS_SPREAD,
+        };
+        if !found.again {
+            self.bank.doubt_taper();
+        }
+        self.bank.full(found.tail, allowed);
         self.drawn_before = self.bank.mean(|one| (1.0 - one.soc) * one.size).0;
         if self.was_full && hours > 12.0 && out > 0.1 * self.cell.label {
             // From full to full all that is stored was drawn; what is left over is offset and loss.

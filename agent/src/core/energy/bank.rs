@@ -465,6 +465,7 @@ pub(super) fn around(soc: f64, spread: f64, bell: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::energy::anchors::{MISS_SPREAD, TAPER_MISS};
     use crate::core::energy::tests::battery;
     use hardware::battery::Chemistry;
 
@@ -483,7 +484,8 @@ mod tests {
             for _ in 0..60 {
                 bank.count(&cell, 30.0, 0.0, 0.0);
                 bank.count(&cell, 0.0, into, 0.0);
-                bank.full(0.03, false);
+                bank.doubt_taper();
+                bank.full(0.03, MISS_SPREAD);
             }
             let moved = bank.mean(|one| one.size).0 - before;
             assert!(moved.abs() < 0.025, "{into} Ah for 30: the capacity moved by {moved}");
@@ -496,10 +498,11 @@ mod tests {
             let (cell, mut bank) = bank();
             for _ in 0..20 {
                 bank.count(&cell, 30.0, 25.0, 0.0);
-                bank.full(0.04, false);
+                bank.doubt_taper();
+                bank.full(0.04, MISS_SPREAD);
                 // An exponential taper: the current's fall over its time constant.
                 bank.count(&cell, 0.0, 0.02 * hours * 100.0, 0.0);
-                bank.full(0.02, true);
+                bank.full(0.02, TAPER_MISS);
             }
             let lacking = 1.0 - bank.mean(|one| one.soc).0;
             assert!(lacks.contains(&lacking), "{hours} h: {lacking}");

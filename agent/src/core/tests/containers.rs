@@ -53,7 +53,8 @@ pub(super) fn assert_restored(world: &World) {
 
 /// Recovers: orders `Normal` until the node is there and everything has settled.
 fn recover(world: &mut World) {
-    for _ in 0..60 {
+    // Two rungs of a quarter of an hour each, and what a dip at the very end takes before.
+    for _ in 0..80 {
         world.order(Stage::Normal, 600);
         world.live(30 * SECOND, 5 * SECOND, HEALTHY);
         world.list();
