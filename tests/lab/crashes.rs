@@ -15,10 +15,20 @@ use crate::fleet::{REPLICAS, fleet};
 const TARGET: Duration = Duration::from_secs(10);
 /// Longer than this, and something waits for what nobody does: also on a machine that is busy otherwise.
 const BOUND: Duration = Duration::from_mins(1);
+/// Swarm elects a leader by itself, and may hold the restarted manager down for a while after: longer than this, and it stays so.
+const BOUND_OF_LEADER: Duration = Duration::from_mins(3);
 
 /// Disturbs it as often as rounds are wanted, and sees it well each time.
 fn well_again(lab: &Lab, what: &str, disturb: impl Fn(&Lab)) {
-    let outcomes = (0..rounds(1)).map(|_| once_well_again(lab, what, &disturb));
+    well_again_within(BOUND, lab, what, disturb);
+}
+
+fn well_again_within(bound: Duration, lab: &Lab, what: &str, disturb: impl Fn(&Lab)) {
+    let outcomes = (0..rounds(1)).map(|_| {
+        let (after, tally) = once_well_again(lab, what, &disturb);
+        assert!(after <= bound, "{what}: {after:?}");
+        (after, tally)
+    });
     let (times, tallies): (Vec<Duration>, Vec<Tally>) = outcomes.unzip();
     println!("{}; well again after {:.1} s", sum_up(what, &tallies), Spread::of_times(times));
 }
@@ -37,7 +47,6 @@ fn once_well_again(lab: &Lab, what: &str, disturb: impl Fn(&Lab)) -> (Duration, 
     if after > TARGET {
         println!("{}", course::of_leader(lab, at));
     }
-    assert!(after <= BOUND, "{what}: {after:?}");
     (after, tally)
 }
 
@@ -66,8 +75,10 @@ fn a_manager_whose_engine_is_restarted_is_made_up_for() {
         let found = nodes.iter().find(|node| node.manager.as_deref() == Some(status));
         found.expect("a manager of this kind").name.clone()
     };
-    for (what, leads) in [("a manager's", false), ("the leading manager's", true)] {
-        well_again(&lab, &format!("{what} dockerd restarted"), |lab| {
+    for (what, leads, bound) in
+        [("a manager's", false, BOUND), ("the leading manager's", true, BOUND_OF_LEADER)]
+    {
+        well_again_within(bound, &lab, &format!("{what} dockerd restarted"), |lab| {
             lab.host(&manager(lab, leads)).restart(Part::Dockerd);
         });
     }
