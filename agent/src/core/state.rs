@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use protocol::{OrderId, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::energy::Learned;
+use super::energy::{FirstLearned, Learned};
 use super::event::{ContainerId, CpuSettings};
 
 /// All that survives a restart.
@@ -27,6 +27,32 @@ pub struct State {
     pub floor: Stage,
     /// The processor's clock is capped by us, or is about to be.
     pub clock_capped: bool,
+}
+
+/// [`State`] as the first version of its file has it.
+#[derive(Debug, Deserialize)]
+pub struct FirstState {
+    stage: Stage,
+    order: Option<OrderId>,
+    learned: Option<FirstLearned>,
+    ledger: BTreeMap<ContainerId, Touched>,
+    relapses: u16,
+    floor: Stage,
+    clock_capped: bool,
+}
+
+impl From<FirstState> for State {
+    fn from(first: FirstState) -> Self {
+        Self {
+            stage: first.stage,
+            order: first.order,
+            learned: first.learned.map(Learned::from),
+            ledger: first.ledger,
+            relapses: first.relapses,
+            floor: first.floor,
+            clock_capped: first.clock_capped,
+        }
+    }
 }
 
 /// What we did to one container. Written before it is done.

@@ -26,11 +26,13 @@ use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 use super::boot::Moment;
-use crate::core::state::State;
+use crate::core::state::{FirstState, State};
 
 const MAGIC: &[u8; 4] = b"HELI";
-/// Raised when [`State`]'s encoding changes: an agent that is older or newer then starts as if it knew nothing.
+/// Raised when [`State`]'s encoding changes: an agent that is older then starts as if it knew nothing.
 const VERSION: u16 = 2;
+/// The version before, which is still read.
+const FIRST_VERSION: u16 = 1;
 const HEADER_BYTES: usize = 4 + 2 + 16 + 8 + 8 + 4;
 /// More than any state: a thousand containers take 100 KB.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -213,17 +215,20 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn encode(state: &State, now: &Moment) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(state).map_err(io::Error::other)?;
+    frame(VERSION, &postcard::to_stdvec(state).map_err(io::Error::other)?, now)
+}
+
+fn frame(version: u16, body: &[u8], now: &Moment) -> io::Result<Vec<u8>> {
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     let since_boot = u64::try_from(now.since_boot.as_millis()).unwrap_or(u64::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + 4);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&now.boot);
     bytes.extend_from_slice(&since_boot.to_le_bytes());
     bytes.extend_from_slice(&now.wall.map_or(u64::MAX, |wall| wall.as_secs()).to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&body);
+    bytes.extend_from_slice(body);
     bytes.extend_from_slice(&CRC.checksum(&bytes).to_le_bytes());
     Ok(bytes)
 }
@@ -236,7 +241,7 @@ fn decode(bytes: &[u8]) -> Result<(State, Moment), Damage> {
     }
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(too_short)?;
     let version = u16::from_le_bytes(*version);
-    if version != VERSION {
+    if version != VERSION && version != FIRST_VERSION {
         return Err(Damage::Version { found: version });
     }
     let (boot, rest) = rest.split_first_chunk::<16>().ok_or_else(too_short)?;
@@ -251,7 +256,12 @@ fn decode(bytes: &[u8]) -> Result<(State, Moment), Damage> {
     if CRC.checksum(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*checksum) {
         return Err(Damage::Checksum);
     }
-    match postcard::take_from_bytes(body) {
+    let read = if version == FIRST_VERSION {
+        postcard::take_from_bytes::<FirstState>(body).map(|(first, rest)| (State::from(first), rest))
+    } else {
+        postcard::take_from_bytes::<State>(body)
+    };
+    match read {
         Ok((state, [])) => {
             let wall = u64::from_le_bytes(*wall);
             let written = Moment {
@@ -309,6 +319,27 @@ mod tests {
             assert_eq!(fs::read(aside).unwrap(), &whole[..length]);
             assert!(matches!(file.load(), Found::Nothing), "the damaged file is out of the way");
         }
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_still_says_what_was_changed_and_learned() {
+        let kept = state();
+        let learned = (
+            None::<protocol::Soc>,
+            0.1_f32,
+            [1.0_f32; 9],
+            [0.0_f32; 6],
+            [0.1_f32; 6],
+            [1.0_f32; 3],
+            [0.0_f32; 2],
+            0.02_f32,
+            true,
+        );
+        let body = (kept.stage, kept.order, Some(learned), &kept.ledger, kept.relapses, kept.floor, true);
+        let bytes = frame(FIRST_VERSION, &postcard::to_stdvec(&body).unwrap(), &Moment::default()).unwrap();
+        let (found, _) = decode(&bytes).unwrap();
+        assert!(found.learned.is_some());
+        assert_eq!(State { learned: None, ..found }, State { clock_capped: true, ..kept });
     }
 
     #[test]

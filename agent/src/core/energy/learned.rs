@@ -77,3 +77,24 @@ impl Learned {
         }
     }
 }
+
+/// [`Learned`] as the first version of the state file has it, field by field: before the taper was learned.
+#[derive(Debug, Deserialize)]
+pub struct FirstLearned(
+    Option<Soc>,
+    f32,
+    [f32; SIZES],
+    [f32; PLACES],
+    [f32; PLACES],
+    [f32; 3],
+    [f32; 2],
+    f32,
+    bool,
+);
+
+impl From<FirstLearned> for Learned {
+    fn from(first: FirstLearned) -> Self {
+        let FirstLearned(soc, spread, sizes, curve, curve_spread, resistance, end, leak, reversed) = first;
+        Self { soc, spread, sizes, curve, curve_spread, resistance, end, taper: [0.0; 2], leak, reversed }
+    }
+}

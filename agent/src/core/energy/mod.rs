@@ -31,7 +31,7 @@ mod suspect;
 mod voltage_only;
 mod window;
 
-pub use learned::Learned;
+pub use learned::{FirstLearned, Learned};
 pub use suspect::Advisory;
 
 use bank::{Bank, Belief, Start, View};
