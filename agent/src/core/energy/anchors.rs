@@ -97,8 +97,11 @@ impl Estimator {
     /// what the voltage shows then is the count's error.
     pub(super) fn places(&self) -> f64 {
         let moved = (self.counted.0 + self.counted.1) / self.cell.label;
-        let most = COUNT_PLACES;
-        if self.placed && moved > most { (most / moved) * (most / moved) } else { 1.0 }
+        if self.placed && moved > COUNT_PLACES {
+            (COUNT_PLACES / moved) * (COUNT_PLACES / moved)
+        } else {
+            1.0
+        }
     }
 
     /// Full: the count begins anew, and a whole cycle tells what the current reads when nothing flows.

@@ -15,7 +15,7 @@ use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, pla
 pub(super) const COUNT: usize = 192;
 /// Below empty, a hypothesis may still run a little: the label's rate is not the site's.
 pub(super) const SOC_LEAST: f64 = -0.05;
-/// Spread of the time that a charge at constant voltage still lacks, of its logarithm.
+/// Spread of the taper between batteries ([`Cell::taper_hours`]), of its logarithm.
 const TAPER_SPREAD: f64 = 0.7;
 /// How far a charging battery's voltage may lie beyond what its charge allows, V: datasheet and voltmeter together.
 const CHARGE_SPREAD: f64 = 0.08;
@@ -94,7 +94,7 @@ pub(super) struct Belief {
     pub(super) resistance: (f64, f64, f64),
     /// Where its usable end lies off the datasheet's, and the spread ([`Shape::end`]).
     pub(super) end: (f64, f64),
-    /// Hours of its taper, and the spread of their logarithm; `None` before one was seen.
+    /// Hours of its taper, and the spread of their logarithm; `None` where the datasheet's is all there is.
     pub(super) taper: Option<(f64, f64)>,
 }
 

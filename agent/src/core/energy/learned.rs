@@ -24,7 +24,7 @@ pub struct Learned {
     pub(super) resistance: [f32; 3],
     /// Where its usable end lies off the datasheet's, and the spread, in standard deviations.
     pub(super) end: [f32; 2],
-    /// Hours of the taper, and the spread of their logarithm; zero before one was seen.
+    /// Hours of the taper, and the spread of their logarithm; zero in what an earlier version wrote.
     pub(super) taper: [f32; 2],
     /// What the current reads when nothing flows, with losses nobody else accounts for, A.
     pub(super) leak: f32,
