@@ -197,7 +197,7 @@ impl Bank {
             one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
             one.wears = exp(WEAR_SPREAD * bell(mixed((1000 + index) as u64)));
             let (taper, spread) = belief.taper.unwrap_or((one.taper, TAPER_SPREAD));
-            one.taper = taper * exp(spread * bell(even(index, 2)));
+            one.taper = taper * exp(spread * bell(mixed((4000 + index) as u64)));
             one.errors[FAST] = belief.resistance.0;
             one.errors[SLOW] = belief.resistance.1;
         }
