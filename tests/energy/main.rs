@@ -122,6 +122,16 @@ fn an_old_battery_is_known_from_its_second_discharge_on() {
 }
 
 #[test]
+fn an_old_battery_in_the_cold_is_known_from_its_second_discharge_on() {
+    // 72 % of its label at 5 C: its sag passes for that of cold, until the terminals meet the end of discharge.
+    let trace = open("la_agm_aged_5C");
+    let known = Known { label: 100.0, ..AGM };
+    let first = run(&trace, known, 0.0);
+    let second = run::estimator(&trace, known, Some(&first.learned), 0.0, |_, _, _| ());
+    hold(&second, "second discharge", 5.0, 12.0);
+}
+
+#[test]
 fn the_last_tenth_of_a_cold_battery_is_not_promised_away() {
     // Two points of charge are left then that can be drawn: the knee comes early, and the resistance has risen.
     let trace = open("la_flooded_discharge_5C");

@@ -9,7 +9,7 @@ use protocol::Current;
 
 use super::Estimator;
 use super::bank::{Bank, Hypothesis, Start, View, around};
-use super::cell::{Cell, Shape};
+use super::cell::{Cell, Ends, Shape};
 use super::chance::{bell, even};
 use super::full::Found;
 
@@ -26,6 +26,13 @@ const FULL_LACKS_MOST: f64 = 0.15;
 /// How far a battery may be from its end when a mean of minutes shows it, in parts of the capacity: an old one ends
 /// somewhat before its count does.
 const EMPTY_SPREAD: f64 = 0.015;
+/// A hypothesis that was so many of these away was not near its end at all ...
+const FAR: f64 = 4.0;
+/// ... and where no more than this part of all was near, none had thought of a battery like this.
+const NEAR_LEAST: f64 = 0.05;
+/// What was drawn from full to the end says what a battery holds to this, in parts of it: the count is off by a percent, the end by its
+/// rate and its cold.
+const END_SIZE_SPREAD: f64 = 0.03;
 /// So much above its end of discharge a battery was charged again, V.
 const EMPTY_OVER: f64 = 1.0;
 /// A reading is at the end of discharge so far above it: a voltmeter is off by half a percent, V.
@@ -38,6 +45,12 @@ impl Hypothesis {
     /// would still bring.
     fn full_at(&self, tail: f64) -> f64 {
         1.0 - (tail * self.taper / self.size).min(FULL_LACKS_MOST)
+    }
+
+    /// Where its charge ends at this rate and temperature. Where the knee of LiFePO4 lies says nothing of where it ends.
+    fn ends(&self, cell: &Cell, ends: &Ends) -> f64 {
+        let shape = if cell.is_lead() { self.shape } else { Shape { end: 0.0, ..self.shape } };
+        cell.end_of(shape, ends.at(self.size))
     }
 
     /// How little it fits a battery with such a tail: it was not there yet, or should have been long ago.
@@ -67,15 +80,34 @@ impl Bank {
     }
 
     /// The battery is at its end of discharge: each hypothesis is judged by how near it was. That is where the capacity
-    /// ends by definition, whatever the curve is worth. `amps` is the current that met it.
-    pub(super) fn empty(&mut self, cell: &Cell, amps: f64, celsius: f64) {
+    /// ends by definition, whatever the curve is worth. `amps` is the current that met it; `drawn` says whether the charge that was
+    /// drawn since full is known.
+    pub(super) fn empty(&mut self, cell: &Cell, amps: f64, celsius: f64, drawn: bool) {
         let ends = cell.ends(amps, celsius);
+        let off = |one: &Hypothesis| (one.soc - one.ends(cell, &ends)) / EMPTY_SPREAD;
+        let (near, _) = self.mean(|one| f64::from(u8::from(off(one).abs() < FAR)));
+        if drawn && near < NEAR_LEAST {
+            return self.end_here(cell, &ends);
+        }
         for one in &mut self.all {
-            // Where the knee of LiFePO4 lies says nothing of where it ends.
-            let shape = if cell.is_lead() { one.shape } else { Shape { end: 0.0, ..one.shape } };
-            let off = (one.soc - cell.end_of(shape, ends.at(one.size))) / EMPTY_SPREAD;
+            let off = off(one);
             one.log_weight -= 0.5 * off * off / (1.0 + off * off / 20.0);
         }
+        self.settle();
+    }
+
+    /// The battery ends where nobody thought of an end: it holds what was drawn from it, and each takes the capacity that its own count
+    /// then means. In the cold an old battery comes to that: its sag passes for cold until the terminals meet the end. What was
+    /// learned of the curve was learned by another capacity, and is forgotten.
+    fn end_here(&mut self, cell: &Cell, ends: &Ends) {
+        for (index, one) in self.all.iter_mut().enumerate() {
+            let end = one.ends(cell, ends);
+            let held = (1.0 - one.soc) * one.size / (1.0 - end);
+            one.size = (held * exp(END_SIZE_SPREAD * bell(even(index, 1)))).clamp(0.2, 1.5);
+            one.soc = around(end, EMPTY_SPREAD, bell(even(index, 0)));
+            one.log_weight = 0.0;
+        }
+        self.forget_curve(cell);
         self.settle();
     }
 
@@ -146,7 +178,10 @@ impl Estimator {
         if at_end && !self.was_empty {
             // A burst that meets the end says less than a mean that does: somewhere between the two currents.
             let burst = met.and_then(|last| last.current).map_or(view.amps, Current::amps);
-            self.bank.empty(&self.cell, 0.5 * (view.amps + burst.max(view.amps)), view.celsius);
+            // Many a burst meets the end of a battery that has much left; that the mean of minutes is there too is another thing.
+            let drawn = self.placed && view.volts < self.cell.empty_below();
+            let amps = 0.5 * (view.amps + burst.max(view.amps));
+            self.bank.empty(&self.cell, amps, view.celsius, drawn);
         }
         self.was_empty |= at_end;
         if view.volts > self.cell.empty_below() + EMPTY_OVER {

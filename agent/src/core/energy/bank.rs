@@ -328,6 +328,17 @@ impl Bank {
         curve(&self.curve, &places(one.size)) + curve(&one.errors, &places(drawn + one.soc * one.size))
     }
 
+    /// Forgets what was learned of the curve; the resistance stays.
+    pub(super) fn forget_curve(&mut self, cell: &Cell) {
+        let (_, spread) = self.mean(|one| one.errors[FAST]);
+        for one in &mut self.all {
+            one.errors[..PLACES].fill(0.0);
+            one.errors[WANDER] = 0.0;
+        }
+        (self.curve, self.known) = ([0.0; PLACES], None);
+        self.drift = Drift::new(cell.steady_spread(), cell.wander(), spread.max(0.2));
+    }
+
     /// The voltmeter itself may be this far off, V.
     pub(super) fn doubt_voltmeter(&mut self, volts: f64) {
         self.drift.loosen_steady(volts);
