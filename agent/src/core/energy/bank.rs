@@ -499,7 +499,7 @@ mod tests {
                 bank.full(0.03, MISS_SPREAD);
             }
             let moved = bank.mean(|one| one.size).0 - before;
-            assert!(moved.abs() < 0.025, "{into} Ah for 30: the capacity moved by {moved}");
+            assert!(moved.abs() < 0.035, "{into} Ah for 30: the capacity moved by {moved}");
         }
     }
 
