@@ -16,7 +16,7 @@ use crate::core::member::{Member, Presence};
 /// A node that Swarm calls down for so long though it answers does not come back by itself: one that starts takes up to 13 s.
 const HELD: Duration = Duration::from_secs(20);
 /// ... and one whose engine was seen to begin anew a while ago registers at once, or not at all: no connection of it is retried at
-/// ever longer intervals.
+/// ever longer intervals. Not so where Swarm had no leader just then ([`Held::forget`]).
 const HELD_ANEW: Duration = Duration::from_secs(6);
 /// So long ago.
 const ANEW: Duration = Duration::from_mins(1);
@@ -44,6 +44,13 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Swarm had no leader. Nobody could register, and an agent of Swarm that was refused asks again after up to 8 s, and waits 5 s for an
+    /// answer (swarmkit: `maxSessionFailureBackoff`, `dispatcherRPCTimeout`): whoever is not ready then has all the time of a node that starts.
+    pub(super) fn forget(&mut self) {
+        self.since.clear();
+        self.gone.clear();
+    }
+
     /// Follows what is seen; who is to be seen to now.
     pub(super) fn follow(&mut self, picture: &Picture<'_>, now: Uptime) -> Option<HeldDown> {
         let is_held = |node: &SwarmNode, member: &Member| {

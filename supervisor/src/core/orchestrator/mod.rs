@@ -247,6 +247,9 @@ impl Orchestrator {
             }
             Event::Silent(why) => {
                 self.looked = Some(now);
+                if why.is_leaderless() {
+                    self.held.forget();
+                }
                 if self.silent.as_ref() != Some(&why) {
                     notes.push((None, Note::Silent { why: why.clone() }));
                     self.silent = Some(why);

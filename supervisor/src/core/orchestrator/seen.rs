@@ -160,6 +160,13 @@ pub enum Trouble {
     Refused(String),
 }
 
+impl Trouble {
+    /// Whether Swarm has no leader, or may have none: then no node can register either.
+    pub(super) const fn is_leaderless(&self) -> bool {
+        matches!(self, Self::NoQuorum | Self::TimedOut)
+    }
+}
+
 /// What happens with Swarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

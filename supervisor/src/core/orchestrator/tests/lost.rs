@@ -135,6 +135,21 @@ fn one_whose_engine_began_anew_is_not_waited_for_as_long() {
 }
 
 #[test]
+fn after_a_swarm_without_a_leader_nodes_have_time_to_register() {
+    let mut world = World::new();
+    world.settle();
+    world.member("pi5").engine_gone = true;
+    assert_eq!(held(&mut world, SECOND * 3), []);
+    world.member("pi5").engine_gone = false;
+    world.node("id5").ready = false;
+    assert_eq!(held(&mut world, SECOND * 5), []);
+    // Meanwhile nobody could register: its agent asks again at ever longer intervals.
+    world.core.take(world.now, Event::Silent(Trouble::NoQuorum), &world.members, &mut world.notes);
+    assert_eq!(held(&mut world, SECOND * 19), []);
+    assert_eq!(held(&mut world, SECOND * 10).len(), 1, "then it is held down");
+}
+
+#[test]
 fn where_most_are_held_down_the_fault_is_not_theirs() {
     let mut world = World::new();
     world.settle();
