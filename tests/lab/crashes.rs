@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use supervisor::io::Timestamp;
 use tests::lab::{
-    Failure, Host, Lab, Part, Spread, Tally, WEB_PORT, Watchfulness, haproxy_config, rounds, sum_up,
+    Failure, Host, Lab, NodeLine, Part, Spread, Tally, WEB_PORT, Watchfulness, haproxy_config, rounds, sum_up,
 };
-use tests::require;
+use tests::{require, wait};
 
 use crate::course;
 use crate::fleet::{REPLICAS, fleet};
@@ -17,6 +17,7 @@ const TARGET: Duration = Duration::from_secs(10);
 const BOUND: Duration = Duration::from_mins(1);
 /// Swarm elects a leader by itself, and may hold the restarted manager down for a while after: longer than this, and it stays so.
 const BOUND_OF_LEADER: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Disturbs it as often as rounds are wanted, and sees it well each time.
 fn well_again(lab: &Lab, what: &str, disturb: impl Fn(&Lab)) {
@@ -69,20 +70,27 @@ fn a_manager_whose_engine_is_restarted_is_made_up_for() {
         return;
     }
     let lab = fleet(3);
-    let manager = |lab: &Lab, leads: bool| {
-        let nodes = lab.nodes(lab.holder().name()).expect("a manager with a quorum");
-        let status = if leads { "leader" } else { "reachable" };
-        let found = nodes.iter().find(|node| node.manager.as_deref() == Some(status));
-        found.expect("a manager of this kind").name.clone()
-    };
     for (what, leads, bound) in
         [("a manager's", false, BOUND), ("the leading manager's", true, BOUND_OF_LEADER)]
     {
         well_again_within(bound, &lab, &format!("{what} dockerd restarted"), |lab| {
-            lab.host(&manager(lab, leads)).restart(Part::Dockerd);
+            manager(lab, leads).restart(Part::Dockerd);
         });
     }
     lab.leave();
+}
+
+/// One of three managers that all answer: the one that leads, or the first one that follows.
+fn manager(lab: &Lab, leads: bool) -> &Host {
+    let status = if leads { "leader" } else { "reachable" };
+    let name = wait::until("three managers", PATIENCE, || {
+        let nodes = lab.masters().into_iter().find_map(|master| lab.nodes(master.name()).ok())?;
+        let manages = |node: &&NodeLine| matches!(node.manager.as_deref(), Some("leader" | "reachable"));
+        let managers: Vec<_> = nodes.iter().filter(manages).collect();
+        let found = managers.iter().find(|node| node.manager.as_deref() == Some(status))?;
+        (managers.len() == 3).then(|| found.name.clone())
+    });
+    lab.host(&name)
 }
 
 #[test]

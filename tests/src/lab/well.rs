@@ -11,8 +11,13 @@ use crate::wait;
 
 /// A fleet that is not well after this long does not become so by itself.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// What was missing is shown where it took longer.
+const LONG: Duration = Duration::from_secs(7);
 /// Requests a second of [`Lab::visitors`].
 pub const RATE: u32 = 100;
+/// ... and of those who look whether all replicas serve them: another rate, or the two would take turns for seconds, and each of
+/// them be served by every other replica only.
+const PROBING_RATE: u32 = 87;
 /// Visitors are watched for so long after an event: what hangs has ended by then.
 const AFTER: Duration = Duration::from_secs(6);
 /// So many requests in a row must be answered, by every replica, for visitors to call it well.
@@ -54,12 +59,19 @@ impl Lab {
     /// # Panics
     /// When it does not become so; with what was missing.
     pub fn until_well(&self, replicas: usize, begun: Instant) -> Duration {
+        let mut course: Vec<(Duration, String)> = Vec::new();
         loop {
             let missing = self.what_is_missing(replicas);
             // Visitors begin now; their own second is not part of the answer.
             let looked = begun.elapsed();
             let missing = missing.or_else(|| self.what_visitors_miss(replicas));
-            let Some(missing) = missing else { return looked };
+            let Some(missing) = missing else {
+                show_course(&course, looked);
+                return looked;
+            };
+            if course.last().is_none_or(|(_, last)| *last != missing) {
+                course.push((looked, missing.clone()));
+            }
             assert!(
                 begun.elapsed() < PATIENCE,
                 "not well after {PATIENCE:?}: {missing}\n{}",
@@ -104,7 +116,7 @@ impl Lab {
     }
 
     fn what_visitors_miss(&self, replicas: usize) -> Option<String> {
-        let client = self.client(self.address(), RATE);
+        let client = self.client(self.address(), PROBING_RATE);
         wait::until_true("some requests to end", PATIENCE, || client.so_far().fates().len() >= IN_A_ROW);
         let tally = client.finish();
         let served = tally.failed() == 0 && tally.by_host().len() == replicas;
@@ -131,5 +143,15 @@ impl Lab {
     /// When nobody takes it.
     pub fn holder(&self) -> &Host {
         wait::until("somebody to hold the address", PATIENCE, || self.holders().into_iter().next())
+    }
+}
+
+/// Says what was missing since when, where it took long.
+fn show_course(course: &[(Duration, String)], well: Duration) {
+    if well < LONG {
+        return;
+    }
+    for (since, missing) in course {
+        println!("  from {:.1} s on: {missing}", since.as_secs_f64());
     }
 }
