@@ -47,7 +47,8 @@ fn build(masters: u8) -> Lab {
     let begun = Instant::now();
     let lab = Lab::up(&Layout::new(masters, WORKERS));
     lab.swarm(usize::from(masters));
-    lab.host("m1").docker(&["swarm", "update", "--dispatcher-heartbeat", "1s"]);
+    // With 1 s, nodes that register late with a new leader of Swarm are called down, and their work is moved for nothing.
+    lab.host("m1").docker(&["swarm", "update", "--dispatcher-heartbeat", "2s"]);
     let off_masters = lab.off_masters();
     let mut words: Vec<&str> = off_masters.iter().map(String::as_str).collect();
     words.extend(["--restart-delay", "0s"]);
