@@ -82,7 +82,7 @@ pub(super) fn render(status: &Status, look: Look) -> String {
 
 fn render_supply(text: &mut String, supply: &SupplyView) {
     let nodes = counted(supply.nodes, "node");
-    let head = format!("\nSupply {} ({}, {nodes})", supply.name, supply.chemistry);
+    let head = format!("\nSupply {} ({}, {nodes})", supply.name, supply.battery());
     let _ = writeln!(text, "{head}");
     let state = match (&supply.energy, &supply.source, supply.age) {
         (Some(energy), Some(source), Some(age)) => {

@@ -87,6 +87,9 @@ pub struct SupplyView {
     pub name: SupplyName,
     /// Its chemistry, as configured or assumed.
     pub chemistry: Chemistry,
+    /// Whether it is assumed: `supervisor.toml` does not name this supply.
+    #[serde(default)]
+    pub assumed: bool,
     /// The estimate that rules, if there ever was one.
     pub energy: Option<Energy>,
     /// The node that measured it.
@@ -110,6 +113,14 @@ pub struct SupplyView {
     /// Where today's energy went so far, where that is known.
     #[serde(default)]
     pub today: Option<DayEnergy>,
+}
+
+impl SupplyView {
+    /// Its chemistry, in words that say where it was not told.
+    pub fn battery(&self) -> String {
+        let told = if self.assumed { " assumed: not in supervisor.toml" } else { "" };
+        format!("{}{told}", self.chemistry)
+    }
 }
 
 /// Two sensors of one supply that differ by more than their errors explain.
@@ -263,6 +274,7 @@ impl super::Supervisor {
         let waking = pace.waking.map(|waking| waking.node);
         SupplyView {
             chemistry: self.settings.supply(&name).chemistry,
+            assumed: !self.settings.supplies.contains_key(&name),
             energy: estimate.as_ref().map(|estimate| estimate.energy),
             source: estimate.as_ref().map(|estimate| estimate.source.clone()),
             age: estimate.as_ref().map(|estimate| estimate.age.into()),

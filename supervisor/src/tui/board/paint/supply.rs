@@ -243,7 +243,7 @@ fn about(supply: &SupplyView, fleet: &FleetView, known: &Known) -> Vec<(String, 
     let source = supply.source.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     let age = supply.age.map_or_else(String::new, |age| format!(", {age} ago"));
     let nodes = counted(supply.nodes, "node");
-    say("measured", format!("by {source}{age}; {}, {nodes}", supply.chemistry));
+    say("measured", format!("by {source}{age}; {}, {nodes}", supply.battery()));
     if let Some(node) = &supply.recovering {
         say("recovers", format!("{node} recovers or wakes now: the others wait"));
     }

@@ -40,6 +40,7 @@ pub(super) fn supply() -> SupplyView {
     SupplyView {
         name: "garage".parse().unwrap(),
         chemistry: Chemistry::default(),
+        assumed: false,
         energy: Some(Energy {
             voltage: Some(Voltage::from_volts(12.31)),
             current: Some(Current::from_amps(2.4)),
