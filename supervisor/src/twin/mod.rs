@@ -24,6 +24,7 @@ pub mod bare;
 mod body;
 mod briefing;
 pub mod chronicle;
+pub mod comparator;
 pub mod docker;
 mod faults;
 mod field;

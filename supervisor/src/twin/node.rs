@@ -14,6 +14,7 @@ use protocol::{BootId, Current, Frequency, Soc, Temperature, Term, Uptime, Volta
 
 use agent::config::{Sensor, ShuntSensor};
 
+use super::comparator::Comparator;
 use super::docker::{Docker, Load};
 use super::faults::ANSWERS;
 use super::plan::NodePlan;
@@ -135,8 +136,8 @@ pub(super) struct Node {
     pub(super) off_since: Uptime,
     /// It went off by its own decision, or by the leader's.
     pub(super) parked: bool,
-    /// Since when the supply has been above the level that wakes it by itself.
-    pub(super) level_since: Option<Uptime>,
+    /// What wakes it by itself.
+    pub(super) comparator: Comparator,
     /// Its power is cut because somebody ordered it.
     pub(super) cut_on_purpose: bool,
     /// Its agent is about to start.
@@ -181,7 +182,7 @@ impl Node {
             clock_cap: None,
             off_since: Uptime::START,
             parked: false,
-            level_since: None,
+            comparator: Comparator::default(),
             cut_on_purpose: false,
             start_planned: false,
             vouched: None,
@@ -286,7 +287,7 @@ impl Node {
     pub(super) fn power_on(&mut self) {
         self.life += 1;
         self.phase = Phase::Booting;
-        self.level_since = None;
+        self.comparator.rest();
         self.clock_cap = None;
         self.cut_on_purpose = false;
         self.start_planned = false;
@@ -340,7 +341,7 @@ impl Node {
         self.phase = phase;
         self.parked = parked;
         self.off_since = now;
-        self.level_since = None;
+        self.comparator.rest();
     }
 
     /// The state file is written.

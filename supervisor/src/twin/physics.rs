@@ -3,21 +3,15 @@
 use std::time::Duration;
 
 use hardware::sim::load::PowerState;
+use protocol::Uptime;
 use protocol::report::{Basis, SocBand};
-use protocol::{Uptime, Voltage};
 
+use super::comparator::Comparator;
 use super::ledger::NodeStep;
 use super::node::{Node, Phase};
 use super::{DEMAND_STEP_S, Happening, Twin};
 use crate::tui::scene::NodeMode;
 
-/// A master that was off at least this long ...
-const WAKE_AFTER: Duration = Duration::from_mins(10);
-/// ... is woken by its comparator when the supply has been this far above the charger's reconnect level ...
-const WAKE_ABOVE: Voltage = Voltage::from_volts(0.25);
-/// ... for this long. A level, not an edge: full sun wakes it however it got there. And a high one: a battery that is
-/// being charged shows 12.6 V long before it is worth waking for, and a node woken too early halts again.
-const WAKE_HOLD: Duration = Duration::from_mins(20);
 /// How long a relay holds a board without power to wake it.
 pub(super) const POWER_CYCLE: Duration = Duration::from_secs(3);
 /// The strip begins when the agents of the first moment have started.
@@ -80,21 +74,16 @@ impl Twin {
         }
     }
 
-    /// The masters' way back when everybody is off, and that of nodes without a relay: hardware on each of them, with
-    /// hysteresis in level and time.
+    /// Nodes whose own comparator brings them back.
     fn wake_on_level(&mut self, index: usize) {
         let now = self.now;
-        let high = self.field.voltage() >= self.field.reconnect() + WAKE_ABOVE && !self.field.is_cut();
-        let long_off = self.off_for(index) >= WAKE_AFTER;
+        let high = self.field.voltage() >= Comparator::level(self.field.reconnect()) && !self.field.is_cut();
+        let off_for = self.off_for(index);
         let Some(node) = self.nodes.get_mut(index) else { return };
         let wakes_itself = node.plan.config.node.master || !node.plan.relay;
-        if !wakes_itself || node.is_awake() || !high || node.unplugged {
-            node.level_since = None;
-            return;
-        }
-        let since = *node.level_since.get_or_insert(now);
-        if long_off && now.since(since) >= WAKE_HOLD {
-            node.level_since = None;
+        if !wakes_itself || node.is_awake() || node.unplugged {
+            node.comparator.rest();
+        } else if node.comparator.wakes(now, off_for, high) {
             self.wake(index);
         }
     }

@@ -15,13 +15,15 @@
 //! A month's days follow each other without end (relative value iteration), until the schedule of a day stands still. No choice
 //! is made that could end below the oracle's floor under any of the suns weighed.
 //!
-//! And it is on the masters: they are off only when every node is, as they are for any policy that runs on them.
+//! And it is on the masters: they are off only when every node is, as they are for any policy that runs on them. Nobody is left
+//! to decide then, until their comparators find the terminals high enough ([`Comparator`]): the state has one bit more, whether all
+//! sleep, and a step of sleep ends in waking where the sun of that step lifts the terminals to the level.
 //!
 //! It is the best of all policies that look at no more than that, up to the grid; one that reads more out of the past could
 //! do a little better. Where a site's sky is a record, the climate is drawn from that record.
 
 use hardware::sim::sun::SolarTime;
-use protocol::{Power, Soc, Temperature};
+use protocol::{Power, Soc, Temperature, Uptime, Voltage};
 
 use super::STEP;
 use super::clearness::{CLASSES, Clearness, Usual, class, cuts};
@@ -32,6 +34,7 @@ use super::induction::interpolate;
 use super::player::{first_slot, floor, response};
 use super::response::{Grid, Response};
 use super::sky::{Moment, sky};
+use crate::twin::comparator::Comparator;
 use crate::twin::policy::{Command, Controller, Seen};
 use crate::twin::site::Site;
 
@@ -56,7 +59,14 @@ const STILL: f64 = 1e-3;
 type Outcome = (Power, usize);
 
 /// By clearness and level, the value of all that follows.
-type Values = Vec<Vec<f64>>;
+type Rows = Vec<Vec<f64>>;
+
+/// The same, for a fleet that is up and for one that sleeps.
+#[derive(Debug, Clone)]
+struct Values {
+    up: Rows,
+    asleep: Rows,
+}
 
 /// Decides by the present charge and the hours behind it.
 #[derive(Debug)]
@@ -72,6 +82,10 @@ pub struct Climate {
     /// The step that was last decided for, and the sun of it so far: a sum, and of how many looks.
     decided: Option<(usize, Power, u32)>,
     crew: Crew,
+    /// Since when all sleep, and what wakes the masters.
+    asleep: Option<(Uptime, Comparator)>,
+    /// Its level.
+    wakes_at: Voltage,
 }
 
 /// What a month is like.
@@ -81,6 +95,8 @@ struct Month<'a> {
     base: Power,
     floor: f64,
     temperature: Temperature,
+    /// The masters' comparators wake them at this voltage.
+    wakes_at: Voltage,
     /// By slot and clearness before it.
     outcomes: Vec<Vec<Vec<Outcome>>>,
 }
@@ -122,6 +138,8 @@ impl Climate {
             clearness: Clearness::default(),
             decided: None,
             crew: Crew::default(),
+            asleep: None,
+            wakes_at: Comparator::level(site.charger.reconnect),
         };
         for number in 0..MONTHS {
             let mut followed = vec![vec![Vec::new(); CLASSES]; SLOTS];
@@ -140,6 +158,7 @@ impl Climate {
                 base: site.network + site.charger.own,
                 floor: response.grid().place(floor(site)),
                 temperature: Temperature::from_celsius(warmth / f64::max(count, 1.0)),
+                wakes_at: new.wakes_at,
                 outcomes: followed.iter().map(|slot| slot.iter().map(|all| stand(all)).collect()).collect(),
             };
             let choices = month.solve();
@@ -184,7 +203,8 @@ fn stand(all: &[Outcome]) -> Vec<Outcome> {
 impl Month<'_> {
     /// The choices by slot, clearness and level, once a day more changes them no longer.
     fn solve(&self) -> Vec<u8> {
-        let mut after: Values = vec![vec![0.0; LEVELS]; CLASSES];
+        let none = vec![vec![0.0; LEVELS]; CLASSES];
+        let mut after = Values { up: none.clone(), asleep: none };
         let mut choices = vec![0; SLOTS * CLASSES * LEVELS];
         let mut gain = 0.0;
         for _ in 0..SWEEPS {
@@ -193,8 +213,8 @@ impl Month<'_> {
                 let row = choices.get_mut(place..place + CLASSES * LEVELS).unwrap_or_default();
                 after = self.induce(slot, &after, row);
             }
-            let gained = after[0][LEVELS / 2];
-            for value in after.iter_mut().flatten() {
+            let gained = after.up[0][LEVELS / 2];
+            for value in after.up.iter_mut().chain(&mut after.asleep).flatten() {
                 *value -= gained;
             }
             if (gained - gain).abs() <= STILL * gained.abs() {
@@ -207,33 +227,38 @@ impl Month<'_> {
 
     /// One slot, from the values of the next.
     fn induce(&self, slot: usize, after: &Values, row: &mut [u8]) -> Values {
-        let hours = STEP.as_secs_f64() / 3600.0;
-        let front = self.fleet.slots[slot].front.choices();
         let mut rows = row.chunks_exact_mut(LEVELS);
-        let outcomes = self.outcomes[slot].iter().zip(after);
-        outcomes
-            .map(|(outcomes, after_it)| {
-                let row = rows.next().unwrap_or_default();
-                if outcomes.is_empty() {
-                    return after_it.clone();
+        let outcomes = &self.outcomes[slot];
+        let up = outcomes.iter().zip(&after.up).map(|(outcomes, after_it)| {
+            let row = rows.next().unwrap_or_default();
+            if outcomes.is_empty() { after_it.clone() } else { self.choose(slot, outcomes, after, row) }
+        });
+        let up = up.collect();
+        let asleep = outcomes.iter().zip(&after.asleep).map(|(outcomes, after_it)| {
+            if outcomes.is_empty() { after_it.clone() } else { self.sleep(slot, outcomes, after) }
+        });
+        Values { up, asleep: asleep.collect() }
+    }
+
+    /// The best choices of a slot, by level. The first switches everything off, and then all sleep.
+    fn choose(&self, slot: usize, outcomes: &[Outcome], after: &Values, row: &mut [u8]) -> Vec<f64> {
+        let hours = STEP.as_secs_f64() / 3600.0;
+        let mut best = vec![f64::NEG_INFINITY; LEVELS];
+        for (index, choice) in self.fleet.slots[slot].front.choices().iter().enumerate().take(256) {
+            let then = if index == 0 { &after.asleep } else { &after.up };
+            let values = self.follow(choice.power, outcomes, then, index == 0);
+            for ((best, row), value) in best.iter_mut().zip(&mut *row).zip(values) {
+                let value = choice.worth * hours + value;
+                if value > *best {
+                    (*best, *row) = (value, index as u8);
                 }
-                let mut best = vec![f64::NEG_INFINITY; LEVELS];
-                for (index, choice) in front.iter().enumerate().take(256) {
-                    let values = self.follow(choice.power, outcomes, after, index == 0);
-                    for ((best, row), value) in best.iter_mut().zip(&mut *row).zip(values) {
-                        let value = choice.worth * hours + value;
-                        if value > *best {
-                            (*best, *row) = (value, index as u8);
-                        }
-                    }
-                }
-                best
-            })
-            .collect()
+            }
+        }
+        best
     }
 
     /// What follows on average when the fleet draws so much, by level; nothing good where that may end below the floor.
-    fn follow(&self, power: Power, outcomes: &[Outcome], after: &Values, least: bool) -> Vec<f64> {
+    fn follow(&self, power: Power, outcomes: &[Outcome], after: &Rows, least: bool) -> Vec<f64> {
         let mut sums = vec![0.0; LEVELS];
         let top = (LEVELS - 1) as f64;
         for (sun, class) in outcomes {
@@ -244,11 +269,64 @@ impl Month<'_> {
                 *sum += if allowed { interpolate(&after[*class], place) } else { f64::NEG_INFINITY };
             }
         }
-        let count = outcomes.len() as f64;
-        for sum in &mut sums {
-            *sum /= count;
+        mean(sums, outcomes.len())
+    }
+
+    /// What follows on average of a step in which all sleep, by level.
+    fn sleep(&self, slot: usize, outcomes: &[Outcome], after: &Values) -> Vec<f64> {
+        let mut sums = vec![0.0; LEVELS];
+        let top = (LEVELS - 1) as f64;
+        let off = self.fleet.slots[slot].front.choices().first().map_or(Power::ZERO, |off| off.power);
+        for (sun, class) in outcomes {
+            let net = off + self.base - *sun;
+            let answer = self.response.at(net, self.temperature);
+            let volts = self.response.volts(net, self.temperature);
+            for (level, sum) in sums.iter_mut().enumerate() {
+                let place = (level as f64 + answer.change(level)).clamp(0.0, top);
+                let wakes = volts.change(level) >= self.wakes_at.volts();
+                let then = if wakes { &after.up } else { &after.asleep };
+                *sum += interpolate(&then[*class], place);
+            }
         }
-        sums
+        mean(sums, outcomes.len())
+    }
+}
+
+fn mean(mut sums: Vec<f64>, count: usize) -> Vec<f64> {
+    for sum in &mut sums {
+        *sum /= count as f64;
+    }
+    sums
+}
+
+impl Climate {
+    /// Takes the sun of this moment; whether a new step begins.
+    fn begins(&mut self, step: usize, available: Power) -> bool {
+        match &mut self.decided {
+            Some((decided, sun, looks)) if *decided == step => {
+                *sun += available;
+                *looks += 1;
+                return false;
+            }
+            Some((decided, sun, looks)) => {
+                let (over, mean) = (*decided, *sun / f64::from(*looks));
+                self.learn(over, mean);
+            }
+            None => {}
+        }
+        self.decided = Some((step, available, 1));
+        true
+    }
+
+    /// Whether the masters' comparators end a sleep now.
+    fn wakes(&mut self, seen: &Seen<'_>) -> bool {
+        let high = seen.connected && seen.voltage >= self.wakes_at;
+        let Some((since, comparator)) = &mut self.asleep else { return false };
+        let wakes = comparator.wakes(seen.now, seen.now.since(*since), high);
+        if wakes {
+            self.asleep = None;
+        }
+        wakes
     }
 }
 
@@ -260,25 +338,20 @@ impl Controller for Climate {
     /// What it looks at: the time, the true charge, and the sun until now.
     fn decide(&mut self, seen: &Seen<'_>, commands: &mut Vec<Command>) {
         let step = (seen.now.as_millis() / (STEP.as_millis() as u64)) as usize;
-        if let Some((decided, sun, looks)) = &mut self.decided
-            && *decided == step
-        {
-            *sun += seen.available;
-            *looks += 1;
-            if self.crew.must_repeat(seen) {
-                self.crew.command(seen, commands);
+        let begins = self.begins(step, seen.available);
+        let woken = self.wakes(seen);
+        if self.asleep.is_none() && (begins || woken) {
+            let choice = usize::from(self.choice(step, seen.true_soc));
+            let (_, slot) = moment(self.start, self.first, step);
+            let front = self.fleet.slots[slot].front.choices();
+            let Some(choice) = front.get(choice).or(front.first()) else { return };
+            if choice.modes.iter().all(|mode| *mode == 0) {
+                self.asleep = Some((seen.now, Comparator::default()));
             }
+            self.crew.set(&choice.modes);
+        } else if !begins && !self.crew.must_repeat(seen) {
             return;
         }
-        if let Some((decided, sun, looks)) = self.decided {
-            self.learn(decided, sun / f64::from(looks));
-        }
-        self.decided = Some((step, seen.available, 1));
-        let choice = usize::from(self.choice(step, seen.true_soc));
-        let (_, slot) = moment(self.start, self.first, step);
-        let front = self.fleet.slots[slot].front.choices();
-        let Some(choice) = front.get(choice).or(front.first()) else { return };
-        self.crew.set(&choice.modes);
         self.crew.command(seen, commands);
     }
 }

@@ -99,6 +99,8 @@ struct Table {
     change: Vec<f32>,
     /// The part of a surplus that the battery takes.
     accepted: Vec<f32>,
+    /// What the terminals show at the end of the step, V.
+    volts: Vec<f32>,
 }
 
 /// The answer of a battery to every net power, at every charge and temperature.
@@ -144,7 +146,12 @@ impl Response {
             .map(|(power, level)| rule(level, powers.at(power)) as f32)
             .collect();
         let accepted = vec![1.0; change.len()];
-        Self { grid, powers, coldest: Temperature::ZERO, tables: vec![Table { change, accepted }] }
+        Self {
+            grid,
+            powers,
+            coldest: Temperature::ZERO,
+            tables: vec![Table { change, volts: accepted.clone(), accepted }],
+        }
     }
 
     /// The levels.
@@ -160,6 +167,11 @@ impl Response {
     /// The answer at one net power and temperature, for all levels.
     pub(super) fn at(&self, net: Power, temperature: Temperature) -> Answer<'_> {
         self.rows(&self.table(temperature).change, net)
+    }
+
+    /// What the terminals show at the end of a step, V, for all levels.
+    pub(super) fn volts(&self, net: Power, temperature: Temperature) -> Answer<'_> {
+        self.rows(&self.table(temperature).volts, net)
     }
 
     /// The two rows of a table around a power.
@@ -207,7 +219,7 @@ impl Answer<'_> {
 
 impl Table {
     fn of(cell: &Cell, grid: Grid, step: Duration, powers: Powers, at: Temperature) -> Self {
-        let (mut change, mut accepted) = (Vec::new(), Vec::new());
+        let (mut change, mut accepted, mut volts) = (Vec::new(), Vec::new(), Vec::new());
         let levels = (grid.levels() - 1) as f64;
         for index in 0..POWERS {
             let seen = row(cell, step, powers.at(index), at);
@@ -217,9 +229,10 @@ impl Table {
                 let moved = between(&seen, charge, |watch| watch.change).clamp(-charge, 1.0 - charge);
                 change.push((moved * levels) as f32);
                 accepted.push(between(&seen, charge, |watch| watch.accepted) as f32);
+                volts.push(between(&seen, charge, |watch| watch.voltage.volts()) as f32);
             }
         }
-        Self { change, accepted }
+        Self { change, accepted, volts }
     }
 }
 
@@ -232,6 +245,8 @@ struct Watch {
     change: f64,
     /// The part of the power offered that flowed.
     accepted: f64,
+    /// At its end.
+    voltage: Voltage,
 }
 
 /// Watches from all charges at one power and temperature, by the charge at which they began.
@@ -273,7 +288,8 @@ fn watch(cell: &Cell, soc: Soc, step: Duration, net: Power, at: Temperature) -> 
     let change = pass(step) - began;
     let offered = net * step;
     let accepted = if net < Power::ZERO { flowed / offered } else { 1.0 };
-    Watch { began, change, accepted }
+    let voltage = battery.voltage(current(&battery, net, ceiling));
+    Watch { began, change, accepted, voltage }
 }
 
 /// What flows at a net power: all of it, or what the ceiling lets in. A battery that cannot carry the load is cut off.
