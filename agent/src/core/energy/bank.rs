@@ -499,7 +499,8 @@ mod tests {
                 bank.full(0.03, MISS_SPREAD);
             }
             let moved = bank.mean(|one| one.size).0 - before;
-            assert!(moved.abs() < 0.035, "{into} Ah for 30: the capacity moved by {moved}");
+            // Two months without another sign: no further than the capacity is ever known.
+            assert!(moved.abs() < 0.07, "{into} Ah for 30: the capacity moved by {moved}");
         }
     }
 
