@@ -7,10 +7,10 @@ use crate::site::play;
 
 /// Days of a season.
 const DAYS: f64 = 91.0;
-/// What one season may be off by on its mean, in points: twice what a year is.
-const OFF_MAX: f64 = 5.0;
+/// What one season may be off by on its mean, in points: twice what these are.
+const OFF_MAX: f64 = 3.0;
 /// How much of a season the truth may at the least be in the 80 % band, and on the mean of the seeds.
-const INSIDE_MIN: (f64, f64) = (0.5, 0.75);
+const INSIDE_MIN: (f64, f64) = (0.7, 0.8);
 
 #[test]
 fn the_charge_is_known_through_a_season_of_half_full_days() {

@@ -84,7 +84,7 @@ pub struct Climate {
     crew: Crew,
     /// Since when all sleep, and what wakes the masters.
     asleep: Option<(Uptime, Comparator)>,
-    /// Its level.
+    /// The level of their comparators.
     wakes_at: Voltage,
 }
 
