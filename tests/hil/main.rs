@@ -340,7 +340,10 @@ fn a_chip_that_falls_silent_makes_it_save_and_the_lamp_blink(pi: &mut Pi) {
     // Blind, it climbs as far as blindness leads, and not to the power off.
     let log = pi.until("Drain", "cat /run/agent.log", PATIENCE, |log| log.contains("stage shed -> drain"));
     assert!(log.contains("stage throttle -> shed"), "{log}");
-    assert!(pi.sh("cat /sys/class/leds/ACT/trigger").contains("[pattern]"));
+    // The stage is in the log before the lamp has its new rhythm, between which and the old one it has none.
+    pi.until("the stage's lamp to flash", "cat /sys/class/leds/ACT/trigger", PATIENCE, |said| {
+        said.contains("[pattern]")
+    });
     wait::until("the fault's lamp, on a bare line", PATIENCE, || pi.gpio(24).then_some(()));
     assert!(!steady(pi, 47), "the lamp blinks");
     assert!(pi.sh("cat /sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq").parse::<u32>().is_ok());
