@@ -117,6 +117,7 @@ impl Agent {
         let floor = (self.ladder.floor(), self.ladder.reason());
         if let Some(turn) = self.course.steer(now, floor, &self.orders) {
             self.grace.turned(turn.from, turn.to, now);
+            self.estimator.expect_other_load();
             let reason = self.course.reason().clone();
             actions.push(Action::Announce { from: turn.from, to: turn.to, reason });
         }

@@ -1,9 +1,9 @@
 //! How near the agent's own estimate of the battery comes to the truth, next to what simpler tools do on the very same
-//! readings: `cargo bench -p tests --bench energy [-- --json] [-- --traces FOLDER]`.
+//! readings: `cargo bench -p tests --bench energy [-- --json] [-- --traces FOLDER] [-- --unknown-after PART]`.
 //!
 //! With `--traces` those of a folder are taken instead of the project's own: `NAME.csv.gz` with the columns of `trace`,
 //! beside a `NAME.json` that says `chem` (`la`, `agm`, `flooded`, `gel` or `lfp`), `label` (Ah) and, for flooded
-//! lead-acid under `la`, `cal` (`flooded`).
+//! lead-acid under `la`, `cal` (`flooded`). The unknown start is after three tenths of a trace's time, or this PART of it.
 //!
 //! The traces under `tests/data/traces` were made by an electrochemical model that knows nothing of the estimator; each
 //! has its truth beside it. No table of the estimator is fitted to them. docs/energy.md explains the columns.
@@ -77,17 +77,20 @@ const TRACES: [(&str, Chemistry, f64); 8] = [
 
 /// Hours after which an estimate from an unknown start is judged.
 const SETTLE_HOURS: f64 = 6.0;
+/// Which part of a trace is over when it begins.
+const UNKNOWN_AFTER: f64 = 0.3;
 /// What an old battery still holds of its label.
 const AGED: f64 = 0.7;
 
 fn main() -> Result<()> {
     let json = std::env::args().any(|argument| argument == "--json");
+    let unknown_after = unknown_after()?;
     let mut lines = Vec::new();
     let mut cost = 0.0;
     for (path, known) in traces()? {
         let trace = Trace::open(&path)?;
         let begin = trace.rows.first().context("a trace without rows")?.soc;
-        cases(&trace, Known { soc: Some(begin.clamp(0.0, 1.0)), ..known }, &mut lines);
+        cases(&trace, Known { soc: Some(begin.clamp(0.0, 1.0)), ..known }, unknown_after, &mut lines);
         cost = nanoseconds(&trace, known.chemistry, known.label)?;
     }
     if json {
@@ -98,6 +101,14 @@ fn main() -> Result<()> {
     print(&lines);
     println!("\nobserve() and energy() together: {cost:.0} ns a reading");
     Ok(())
+}
+
+/// The part of a trace after which the unknown start is.
+fn unknown_after() -> Result<f64> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--unknown-after").skip(1);
+    let Some(word) = arguments.next() else { return Ok(UNKNOWN_AFTER) };
+    let part = word.parse().ok().filter(|part| (0.0..1.0).contains(part));
+    part.with_context(|| format!("--unknown-after {word}: not a part from 0 to below 1"))
 }
 
 /// The traces to run, and what a user knows of each.
@@ -139,15 +150,15 @@ fn described(sidecar: &Path) -> Result<Known> {
 }
 
 /// All that is asked of one trace.
-fn cases(trace: &Trace, known: Known, lines: &mut Vec<Line>) {
+fn cases(trace: &Trace, known: Known, unknown_after: f64, lines: &mut Vec<Line>) {
     both(trace, "full", known, 0.0, lines);
     lines.push(Line::of(&trace.name, "full", "truth", &run::truth(trace), false));
     let first = run::estimator(trace, known, None, 0.0, |_, _, _| ());
     let again = run::estimator(trace, known, Some(&first.learned), 0.0, |_, _, _| ());
     lines.push(Line::of(&trace.name, "full, 2nd", "heliostat", &again.score, true));
     let unknown = Known { soc: None, ..known };
-    let part = 0.3 * trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
-    both(&trace.after(part), "unknown", unknown, SETTLE_HOURS, lines);
+    let begin = unknown_after * trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
+    both(&trace.after(begin), "unknown", unknown, SETTLE_HOURS, lines);
     // The same battery under the label of a larger one: that is what an old one looks like to a coulomb counter.
     let aged = Known { label: known.label / AGED, ..known };
     let first = run::estimator(trace, aged, None, 0.0, |_, _, _| ());

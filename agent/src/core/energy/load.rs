@@ -1,7 +1,11 @@
 //! The present load: what the time to empty is told for.
 //!
 //! A mean as long as what it is used for: with two hours left the last hour and a half says most, with a night left the
-//! last hours do. A shed is followed at once: all means jump where the last minutes differ for real.
+//! last hours do. A change is followed at once: these means jump where the last minutes differ for real.
+//!
+//! But what began does not go on for ever: nodes that rest for three hours will work again before a battery that lasts
+//! fifteen is empty. So the present load fades into the mean since the last charge, or of a day, the more the longer the
+//! battery will last. Only what the node itself ordered is taken to stay ([`PresentLoad::begin_anew`]).
 
 use libm::exp;
 
@@ -11,6 +15,12 @@ const SLOW_SECONDS: f64 = 28_800.0;
 /// Beyond these parts of the slow mean the load has changed, not wavered: a shed, or work begun in earnest.
 const FALLEN: f64 = 0.6;
 const RISEN: f64 = 1.6;
+/// The mean that the present load fades into, s: a whole day and its night.
+const LONG_SECONDS: f64 = 86_400.0;
+/// Within so many hours it does, as an autoregressive process of this time constant would: work comes in shifts of hours.
+const FADES_HOURS: f64 = 6.0;
+/// After so many hours without a charge the long mean is believed.
+const LONG_KNOWN_SECONDS: f64 = 21_600.0;
 /// How long a burst is remembered, s.
 const PEAK_SECONDS: f64 = 43_200.0;
 /// Bursts above the mean, before any were seen and at the most.
@@ -29,6 +39,8 @@ pub(super) struct PresentLoad {
     peak: f64,
     volts: f64,
     seen: f64,
+    long: f64,
+    long_seen: f64,
 }
 
 impl PresentLoad {
@@ -42,6 +54,11 @@ impl PresentLoad {
         mean(&mut self.middle, watts, MIDDLE_SECONDS);
         mean(&mut self.slow, watts, SLOW_SECONDS);
         mean(&mut self.volts, volts, QUICK_SECONDS);
+        if self.quick < 0.0 {
+            self.begin_anew();
+        }
+        self.long_seen += seconds;
+        self.long += (watts - self.long) * weight(seconds, LONG_SECONDS.min(self.long_seen.max(1.0)));
         self.peak += (self.middle - self.peak) * weight(seconds, PEAK_SECONDS);
         self.peak = self.peak.max(watts);
         let (least, most) = (FALLEN * self.slow, RISEN * self.slow);
@@ -53,10 +70,18 @@ impl PresentLoad {
         }
     }
 
-    /// The mean power that matters with so many hours left, W; negative while the battery charges.
+    /// What was before says nothing of what comes: another stage, or the sun was there.
+    pub(super) fn begin_anew(&mut self) {
+        self.long_seen = 0.0;
+    }
+
+    /// The mean power that matters with so many hours left at the present load, W; negative while the battery charges.
     pub(super) fn watts(&self, hours_left: f64) -> f64 {
         let far = ((hours_left - HOURS_NEAR) / (HOURS_FAR - HOURS_NEAR)).clamp(0.0, 1.0);
-        self.middle + far * (self.slow - self.middle)
+        let present = self.middle + far * (self.slow - self.middle);
+        let fades = (hours_left / FADES_HOURS).max(1e-6);
+        let known = (self.long_seen / LONG_KNOWN_SECONDS).min(1.0);
+        present + far * known * (1.0 - (1.0 - exp(-fades)) / fades) * (self.long - present)
     }
 
     /// The voltage of the last minutes, V.
@@ -103,7 +128,7 @@ mod tests {
         for _ in 0..90 {
             load.observe(12.0, 0.3, 10.0);
         }
-        assert!(load.watts(10.0) < 12.0, "15 min after a shed: {} W", load.watts(10.0));
+        assert!(load.watts(1.0) < 12.0, "15 min after a shed: {} W", load.watts(1.0));
     }
 
     #[test]
@@ -116,6 +141,33 @@ mod tests {
             load.observe(12.0, 2.6, 10.0);
         }
         assert!(load.watts(1.0) > load.watts(12.0) + 2.0, "{} and {} W", load.watts(1.0), load.watts(12.0));
+    }
+
+    /// Ten hours of work, then nodes that rest.
+    fn resting(since_minutes: u64) -> PresentLoad {
+        let mut load = PresentLoad::default();
+        (0..3600).for_each(|_| load.observe(12.0, 2.5, 10.0));
+        (0..since_minutes * 6).for_each(|_| load.observe(12.0, 0.3, 10.0));
+        load
+    }
+
+    #[test]
+    fn nodes_that_rest_will_work_again_before_a_long_time_is_over() {
+        let load = resting(30);
+        assert!(load.watts(0.5) < 9.0, "the next half hour: {} W", load.watts(0.5));
+        assert!((15.0..25.0).contains(&load.watts(20.0)), "the next twenty hours: {} W", load.watts(20.0));
+    }
+
+    #[test]
+    fn what_the_node_ordered_and_what_follows_a_charge_is_not_mixed_with_what_was_before() {
+        let mut shed = resting(0);
+        shed.begin_anew();
+        (0..180).for_each(|_| shed.observe(12.0, 0.3, 10.0));
+        assert!(shed.watts(20.0) < 9.0, "{} W", shed.watts(20.0));
+        let mut charged = resting(0);
+        (0..360).for_each(|_| charged.observe(12.0, -5.0, 10.0));
+        (0..180).for_each(|_| charged.observe(12.0, 0.3, 10.0));
+        assert!(charged.watts(20.0) < 9.0, "{} W", charged.watts(20.0));
     }
 
     #[test]

@@ -199,6 +199,11 @@ impl Estimator {
         self.draw();
     }
 
+    /// The load changes for good: the node goes to another stage. What was drawn before says nothing of what comes.
+    pub fn expect_other_load(&mut self) {
+        self.load.begin_anew();
+    }
+
     /// Takes one believable sample.
     pub fn observe(&mut self, now: Uptime, sample: &Sample) {
         let volts = sample.voltage.volts();
