@@ -10,6 +10,7 @@ use libm::{exp, sqrt};
 use super::cell::{Cell, Shape, TRUST};
 use super::chance::{bell, even, mixed};
 use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, places};
+use super::redraw::wears;
 
 /// How many hypotheses.
 pub(super) const COUNT: usize = 192;
@@ -24,7 +25,7 @@ const CHARGE_TRUST: f64 = 0.15;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
 /// Spread of how quickly batteries age, of its logarithm.
-const WEAR_SPREAD: f64 = 0.7;
+pub(super) const WEAR_SPREAD: f64 = 0.7;
 /// No next life is surer of a capacity than this, in parts of the label's.
 const HUMBLE_SPREAD: f64 = 0.02;
 /// Bins of the weighted percentile.
@@ -195,7 +196,7 @@ impl Bank {
             let end = belief.end.0 + belief.end.1 * bell(even(index, 3));
             one.shape = Shape { knee: exp(0.4 * bell(even(index, 2))), end };
             one.loss = exp(LOSS_SPREAD * bell(mixed(index as u64)));
-            one.wears = exp(WEAR_SPREAD * bell(mixed((1000 + index) as u64)));
+            one.wears = wears(bell(mixed((1000 + index) as u64)));
             let (taper, spread) = belief.taper.unwrap_or((one.taper, TAPER_SPREAD));
             one.taper = taper * exp(spread * bell(mixed((4000 + index) as u64)));
             one.errors[FAST] = belief.resistance.0;

@@ -73,7 +73,7 @@ const BAND: [f64; 3] = [0.1, 0.5, 0.9];
 /// Of the charge that can still be drawn: with much left as it is, near the end on the short side, since too short a
 /// promise costs less there than too long a one, and the knee of LiFePO4 comes with less warning.
 const BAND_USABLE_LEAD: [f64; 4] = [0.1, 0.2, 0.5, 0.9];
-const BAND_USABLE_LITHIUM: [f64; 4] = [0.1, 0.38, 0.6, 0.9];
+const BAND_USABLE_LITHIUM: [f64; 4] = [0.1, 0.3, 0.6, 0.9];
 
 /// What was last drawn from the bank, and what flowed since.
 #[derive(Debug, Clone, Copy, Default)]

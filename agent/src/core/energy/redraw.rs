@@ -3,7 +3,7 @@
 
 use libm::{exp, sqrt};
 
-use super::bank::{Bank, COUNT, SOC_LEAST};
+use super::bank::{Bank, COUNT, SOC_LEAST, WEAR_SPREAD};
 use super::cell::Cell;
 use super::chance::{bell, mixed};
 
@@ -20,15 +20,29 @@ const COUNT_EVERY: f64 = 0.5;
 /// By how much the taper of one charge differs from that of the last, of its logarithm.
 const TAPER_DOUBT: f64 = 0.05;
 const HOURS_IN_YEAR: f64 = 8766.0;
+/// Capacities that are believed at all, in parts of the label's.
+const SIZE_LEAST: f64 = 0.2;
+const SIZE_MOST: f64 = 1.5;
+
+/// How quickly a battery ages against the datasheet, for a bell-shaped value: on the mean as it says.
+pub(super) fn wears(bell: f64) -> f64 {
+    exp(WEAR_SPREAD * bell - 0.5 * WEAR_SPREAD * WEAR_SPREAD)
+}
 
 impl Bank {
     /// Systematic resampling, with a little spread so that copies part again.
+    ///
+    /// What nothing was seen of must not move by the draw: a few hundred hypotheses that are drawn anew a thousand times a year would
+    /// else agree on a capacity by chance alone. So they are drawn in the order of their capacity, and the means of charge and
+    /// capacity stay what the weights made them. How quickly a battery ages never shows within one draw and the next, and is taken
+    /// from the datasheet's spread again each time.
     pub(super) fn draw(&mut self, sum: f64) {
         let (soc, soc_spread) = self.mean(|one| one.soc);
         let (size, size_spread) = self.mean(|one| one.size);
         // Many like views make many hypotheses surer than the equation deserves.
         let stretch = (self.size_spread_least / size_spread.max(1e-6)).clamp(1.0, STRETCH_MOST);
-        let old = self.all.clone();
+        let mut old = self.all.clone();
+        old.sort_by(|one, other| one.size.total_cmp(&other.size));
         let step = sum / COUNT as f64;
         self.counter += 1;
         let (mut at, mut reached) = (0, old[0].weight);
@@ -47,12 +61,22 @@ impl Bank {
             one.soc =
                 (soc + (one.soc - soc) * SHRINK + JITTER * soc_spread * jitter(0)).clamp(SOC_LEAST, 1.0);
             let spread = JITTER * size_spread.max(self.size_spread_least) * jitter(1);
-            one.size = (size + (one.size - size) * stretch * SHRINK + spread).clamp(0.2, 1.5);
+            one.size = (size + (one.size - size) * stretch * SHRINK + spread).clamp(SIZE_LEAST, SIZE_MOST);
             one.shape.knee = (one.shape.knee * exp(0.05 * jitter(2))).clamp(0.3, 3.0);
             one.shape.end = (one.shape.end + 0.12 * jitter(3)).clamp(-3.0, 3.0);
             one.loss = (one.loss * exp(0.1 * jitter(4))).clamp(0.1, 10.0);
             one.taper *= exp(0.08 * jitter(6));
-            one.wears = (one.wears * exp(0.1 * jitter(5))).clamp(0.1, 4.0);
+            one.wears = wears(jitter(5));
+        }
+        self.centre(soc, size);
+    }
+
+    /// Moves all so that they have these means.
+    fn centre(&mut self, soc: f64, size: f64) {
+        let (soc, size) = (soc - self.mean(|one| one.soc).0, size - self.mean(|one| one.size).0);
+        for one in &mut self.all {
+            one.soc = (one.soc + soc).clamp(SOC_LEAST, 1.0);
+            one.size = (one.size + size).clamp(SIZE_LEAST, SIZE_MOST);
         }
     }
 
