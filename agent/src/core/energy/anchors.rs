@@ -19,7 +19,8 @@ pub(super) const MISS_SPREAD: f64 = 0.03;
 const FIRST_MISS: f64 = 0.012;
 /// How far a count between two tail currents of one charge may be off, in parts of the label's capacity.
 pub(super) const TAPER_MISS: f64 = 0.01;
-/// How far one charge's end differs from the next at the same tail: it was quicker or slower, warmer or colder.
+/// How far one charge's end differs from the next at the same tail, in parts of the label's capacity: it was quicker or slower, warmer
+/// or colder.
 const FULL_SPREAD: f64 = 0.014;
 /// A battery found full lacks no more than this.
 const FULL_LACKS_MOST: f64 = 0.15;
@@ -73,7 +74,8 @@ impl Bank {
             if agrees {
                 one.log_weight += one.miss(tail, allowed) - best;
             }
-            one.soc = around(one.full_at(tail), FULL_SPREAD, bell(even(index, 0)));
+            // By charge, as it is judged: a spread by parts would speak against every larger battery, cycle by cycle.
+            one.soc = around(one.full_at(tail), FULL_SPREAD / one.size, bell(even(index, 0)));
             one.over = 0.0;
         }
         self.settle();
