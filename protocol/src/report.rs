@@ -81,7 +81,8 @@ pub struct Energy {
     pub compensated: Option<Voltage>,
     /// State of charge.
     pub soc: Option<SocBand>,
-    /// Time to usable empty at the present load; `None` also while the battery charges.
+    /// Time to usable empty at the present load, which fades into that of the last day the longer it lasts; `None` also while the
+    /// battery charges.
     pub time_to_empty: Option<TimeBand>,
     /// What the state of charge rests on.
     pub basis: Basis,

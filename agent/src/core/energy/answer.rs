@@ -52,8 +52,8 @@ impl Estimator {
         }
     }
 
-    /// The present load: what the battery gives out, on the mean of hours or, near its end, of the last one. `None`
-    /// while it charges.
+    /// The present load: what the battery gives out, on the mean of hours or, near its end, of the last one; with many hours
+    /// left it fades into the mean of the last day. `None` while it charges.
     pub fn load(&self) -> Option<Power> {
         let amps = self.load.amps();
         let hours = self.drawn.usable[1] / amps;
