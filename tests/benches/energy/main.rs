@@ -77,7 +77,7 @@ const TRACES: [(&str, Chemistry, f64); 8] = [
 
 /// Hours after which an estimate from an unknown start is judged.
 const SETTLE_HOURS: f64 = 6.0;
-/// Which part of a trace is over when it begins.
+/// Which part of a trace is over at that start.
 const UNKNOWN_AFTER: f64 = 0.3;
 /// What an old battery still holds of its label.
 const AGED: f64 = 0.7;

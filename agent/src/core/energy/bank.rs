@@ -10,7 +10,6 @@ use libm::{exp, sqrt};
 use super::cell::{Cell, Shape, TRUST};
 use super::chance::{bell, even, mixed};
 use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, places};
-use super::redraw::wears;
 
 /// How many hypotheses.
 pub(super) const COUNT: usize = 192;
@@ -25,7 +24,7 @@ const CHARGE_TRUST: f64 = 0.15;
 /// Spread of the losses between batteries, of their logarithm: those of an old one are four times a new one's.
 const LOSS_SPREAD: f64 = 0.7;
 /// Spread of how quickly batteries age, of its logarithm.
-pub(super) const WEAR_SPREAD: f64 = 0.7;
+const WEAR_SPREAD: f64 = 0.7;
 /// No next life is surer of a capacity than this, in parts of the label's.
 const HUMBLE_SPREAD: f64 = 0.02;
 /// Bins of the weighted percentile.
@@ -436,6 +435,11 @@ impl Bank {
             taper: Some(self.taper()),
         }
     }
+}
+
+/// How quickly a battery ages against the datasheet, for a bell-shaped value: on the mean as it says.
+pub(super) fn wears(bell: f64) -> f64 {
+    exp(WEAR_SPREAD * bell - 0.5 * WEAR_SPREAD * WEAR_SPREAD)
 }
 
 /// A state of charge of which nothing is known: anything, but a battery is often charged before it is put to work.

@@ -3,7 +3,7 @@
 
 use libm::{exp, sqrt};
 
-use super::bank::{Bank, COUNT, SOC_LEAST, WEAR_SPREAD};
+use super::bank::{Bank, COUNT, SOC_LEAST, wears};
 use super::cell::Cell;
 use super::chance::{bell, mixed};
 
@@ -23,11 +23,6 @@ const HOURS_IN_YEAR: f64 = 8766.0;
 /// Capacities that are believed at all, in parts of the label's.
 const SIZE_LEAST: f64 = 0.2;
 const SIZE_MOST: f64 = 1.5;
-
-/// How quickly a battery ages against the datasheet, for a bell-shaped value: on the mean as it says.
-pub(super) fn wears(bell: f64) -> f64 {
-    exp(WEAR_SPREAD * bell - 0.5 * WEAR_SPREAD * WEAR_SPREAD)
-}
 
 impl Bank {
     /// Systematic resampling, with a little spread so that copies part again.
