@@ -477,9 +477,9 @@ fn a_change_of_a_container_bears_the_stage_that_wants_it() {
 fn what_a_stage_draws_is_not_mixed_with_what_the_one_before_drew() {
     let mut world = World::new(CONFIG);
     world.link_up();
-    world.live(Duration::from_hours(10), Duration::from_secs(60), (12.9, 2.0));
+    world.live(Duration::from_hours(10), mins(1), (12.9, 2.0));
     world.order(Stage::Shed, 3 * 3600);
-    world.live(Duration::from_hours(2), Duration::from_secs(60), (12.9, 0.4));
+    world.live(Duration::from_hours(2), mins(1), (12.9, 0.4));
     let step = &world.agent.outlook().steps[0];
     let load = step.load.expect("the load of this stage").watts();
     assert!(step.stage == Stage::Shed && (4.0..9.0).contains(&load), "{step:?}");
