@@ -7,7 +7,7 @@
 
 use libm::{exp, sqrt};
 
-use super::cell::{Cell, Shape, TRUST};
+use super::cell::{Cell, SLOW_RESISTANCE, Shape, TRUST};
 use super::chance::{bell, even, mixed};
 use super::drift::{Drift, ERRORS, Errors, FAST, PLACES, SLOW, WANDER, curve, places};
 
@@ -111,7 +111,7 @@ impl Belief {
             sizes: [0.55, old, used, 0.985, 1.0, 1.015, 1.035, 1.06, 1.12],
             curve: [0.0; PLACES],
             curve_spread: None,
-            resistance: (1.0, 1.0, 0.5),
+            resistance: (1.0, SLOW_RESISTANCE, 0.5),
             end: (0.0, 1.0),
             taper: None,
         }

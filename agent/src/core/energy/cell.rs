@@ -24,6 +24,10 @@ const LABEL_RATE_LEAD: f64 = 0.05;
 /// Above this rest voltage the plateau of LiFePO4 begins: its height says nothing of the charge.
 const PLATEAU: f64 = 13.05;
 
+/// What builds up behind the RC pair, against the resistance at once: a quarter of it in a 12 V battery of 50 Ah that is half
+/// discharged (parameters of R. A. Jackey, SAE 2007-01-0778, for the model of M. Ceraolo, IEEE Transactions on Power Systems 15, 2000).
+pub(super) const SLOW_RESISTANCE: f64 = 0.3;
+
 /// How often the interval of the usable end is halved: to a thousandth of the capacity.
 const EMPTY_ROUNDS: usize = 10;
 /// What is left of the conductivity of the acid, in the pores, when a battery is empty: full, it holds about 35 % of
@@ -78,8 +82,11 @@ impl Cell {
         let label = battery.capacity.amp_hours().max(0.1);
         // The discharge that defines the label ends under a load too, and its drop is a part of the knee.
         let usual_resistance = battery.chemistry.resistance(battery.capacity).ohms();
-        let drop =
-            if is_lead { 2.0 / CONDUCTS_EMPTY * LABEL_RATE_LEAD * label * usual_resistance } else { 0.0 };
+        let drop = if is_lead {
+            (1.0 + SLOW_RESISTANCE) / CONDUCTS_EMPTY * LABEL_RATE_LEAD * label * usual_resistance
+        } else {
+            0.0
+        };
         Self {
             chemistry: battery.chemistry,
             usual,

@@ -248,9 +248,7 @@ impl Estimator {
         self.window.add(volts, amps, seconds, self.cell.label, self.cell.rest_most());
         let (quick, slow) = self.drawn.resistance;
         self.compensate(volts + amps * quick + self.window.amps_slow() * slow, seconds);
-        if let Some(found) =
-            self.full.observe(self.cell.usual, self.cell.label, volts, amps, self.celsius, seconds)
-        {
+        if let Some(found) = self.full.observe(&self.cell, volts, amps, self.celsius, seconds) {
             self.found_full(found);
         } else if self.window.is_due() || self.meets_end(volts) {
             self.look();
