@@ -26,7 +26,7 @@ const LOSS_SPREAD: f64 = 0.7;
 /// Spread of how quickly batteries age, of its logarithm.
 const WEAR_SPREAD: f64 = 0.7;
 /// No next life is surer of a capacity than this, in parts of the label's.
-const HUMBLE_SPREAD: f64 = 0.02;
+const HUMBLE_SPREAD: f64 = 0.03;
 /// Bins of the weighted percentile.
 const BINS: usize = 96;
 
