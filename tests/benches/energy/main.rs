@@ -64,13 +64,14 @@ impl Line {
 }
 
 /// The traces by name, each with its chemistry and label.
-const TRACES: [(&str, Chemistry, f64); 8] = [
+const TRACES: [(&str, Chemistry, f64); 9] = [
     ("la_agm_discharge_25C", Chemistry::Agm, 70.0),
     ("la_agm_rests_25C", Chemistry::Agm, 70.0),
     ("la_agm_solar3d", Chemistry::Agm, 70.0),
     ("la_flooded_discharge_25C", Chemistry::Flooded, 70.0),
     ("la_flooded_discharge_5C", Chemistry::Flooded, 70.0),
     ("la_agm_aged_5C", Chemistry::Agm, 100.0),
+    ("la_agm_old_5C", Chemistry::Agm, 110.0),
     ("lfp_discharge_25C", Chemistry::LiFePO4, 50.0),
     ("lfp_rests_25C", Chemistry::LiFePO4, 50.0),
 ];

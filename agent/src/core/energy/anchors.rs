@@ -41,6 +41,18 @@ const END_METER: f64 = 0.06;
 /// As long as no more charge moved since full (parts of the label's capacity, both ways), its place on the curve is known.
 const COUNT_PLACES: f64 = 1.5;
 
+/// How this discharge has met its end so far; each says more than the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EndMet {
+    /// Not yet.
+    #[default]
+    No,
+    /// A burst of the load did: of a battery that has much left, many do.
+    ByBurst,
+    /// A mean of minutes did.
+    ByMean,
+}
+
 impl Hypothesis {
     /// Where it is when its tail current is so small (parts of the label's capacity an hour): what it lacks is what the tail
     /// would still bring.
@@ -170,24 +182,30 @@ impl Estimator {
 
     /// Whether a reading is at the end of discharge, and the first one to be.
     pub(super) fn meets_end(&self, volts: f64) -> bool {
-        self.cell.is_lead() && !self.was_empty && volts < self.cell.usual.empty.volts() + END_METER
+        let at_end = volts < self.cell.usual.empty.volts() + END_METER;
+        self.cell.is_lead() && self.end_met == EndMet::No && at_end
     }
 
-    /// Told once a discharge: what was drawn until the end is what the battery holds.
+    /// Told once a discharge for a burst of the load, and once more for a mean of minutes, which says more: what was drawn until
+    /// the end is what the battery holds.
     pub(super) fn check_empty(&mut self, view: &View) {
-        let met = self.last.filter(|last| self.meets_end(last.voltage.volts()));
-        let at_end = met.is_some() || view.volts < self.cell.empty_below();
-        if at_end && !self.was_empty {
+        let burst = self.last.filter(|last| self.meets_end(last.voltage.volts()));
+        let met = if view.volts < self.cell.empty_below() {
+            EndMet::ByMean
+        } else if burst.is_some() {
+            EndMet::ByBurst
+        } else {
+            EndMet::No
+        };
+        if met > self.end_met {
+            self.end_met = met;
             // A burst that meets the end says less than a mean that does: somewhere between the two currents.
-            let burst = met.and_then(|last| last.current).map_or(view.amps, Current::amps);
-            // Many a burst meets the end of a battery that has much left; that the mean of minutes is there too is another thing.
-            let drawn = self.placed && view.volts < self.cell.empty_below();
-            let amps = 0.5 * (view.amps + burst.max(view.amps));
-            self.bank.empty(&self.cell, amps, view.celsius, drawn);
+            let most = burst.and_then(|last| last.current).map_or(view.amps, Current::amps).max(view.amps);
+            let drawn = self.placed && met == EndMet::ByMean;
+            self.bank.empty(&self.cell, 0.5 * (view.amps + most), view.celsius, drawn);
         }
-        self.was_empty |= at_end;
         if view.volts > self.cell.empty_below() + EMPTY_OVER {
-            self.was_empty = false;
+            self.end_met = EndMet::No;
         }
     }
 }

@@ -34,6 +34,7 @@ mod window;
 pub use learned::{FirstLearned, Learned};
 pub use suspect::Advisory;
 
+use anchors::EndMet;
 use bank::{Bank, Belief, Start, View};
 use cell::Cell;
 use drift::{FAST, SLOW, WANDER};
@@ -112,7 +113,7 @@ pub struct Estimator {
     was_full: bool,
     /// The charge drawn since full is known.
     placed: bool,
-    was_empty: bool,
+    end_met: EndMet,
     /// Charge drawn since full when the count began, in parts of the label's capacity.
     drawn_before: f64,
     /// How many of the counted hours the bank knows.
@@ -167,7 +168,7 @@ impl Estimator {
             counted: (0.0, 0.0, 0.0),
             was_full: false,
             placed: start.is_placed(),
-            was_empty: false,
+            end_met: EndMet::No,
             drawn_before: start.drawn(),
             passed: 0.0,
             unseen: 0.0,
