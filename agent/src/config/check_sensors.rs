@@ -35,6 +35,9 @@ pub(super) fn sensors(
     let (mut replay_line, mut kinds) = (None, BTreeMap::new());
     for Part { section, value } in sensors {
         alone(document, section, value, chemistry);
+        if let Some(voltmeter) = value.voltmeter() {
+            voltmeter.check(document, section);
+        }
         if value.answers_later()
             && let Some(interval) = interval.filter(|interval| *interval > LATER_MAX)
         {

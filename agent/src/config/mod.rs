@@ -24,6 +24,7 @@ pub mod policy;
 mod sensor;
 mod switch;
 pub(crate) mod text;
+mod voltmeter;
 
 pub use board::{Board, BoardPart, Off};
 pub use error::{ConfigError, Problem, What};
@@ -34,6 +35,7 @@ pub use sensor::{
     NutSensor, PowerSupplySensor, ReplaySensor, Sensor, ShuntSensor,
 };
 pub use switch::{ExpanderChip, Output, Switch};
+pub use voltmeter::{Comparison, Voltmeter};
 
 /// The whole file, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,8 @@ use hardware::line::LineAt;
 use protocol::{Current, Resistance, Voltage};
 use serde::Deserialize;
 
+use super::Voltmeter;
+
 /// A sensor, by its `kind`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sensor {
@@ -79,6 +81,24 @@ impl Sensor {
         }
     }
 
+    /// How its volts compare with a multimeter's; `None` for devices that are set right themselves.
+    pub(crate) const fn voltmeter(&self) -> Option<&Voltmeter> {
+        match self {
+            Self::Ina219(s) | Self::Ina226(s) | Self::Ina228(s) => Some(&s.voltmeter),
+            Self::Ina3221(s) => Some(&s.voltmeter),
+            Self::Ads1115(s) => Some(&s.voltmeter),
+            Self::Hwmon(s) => Some(&s.voltmeter),
+            Self::Iio(s) => Some(&s.voltmeter),
+            Self::Replay(s) => Some(&s.voltmeter),
+            Self::Max17048(_)
+            | Self::PowerSupply(_)
+            | Self::VeDirect(_)
+            | Self::Epever(_)
+            | Self::Renogy(_)
+            | Self::Nut(_) => None,
+        }
+    }
+
     /// Whether a reading is asked for at one reading and answered at the next.
     pub(crate) const fn answers_later(&self) -> bool {
         matches!(self, Self::Epever(_) | Self::Renogy(_) | Self::Nut(_))
@@ -88,6 +108,13 @@ impl Sensor {
 impl fmt::Display for Sensor {
     /// What was understood, for a person.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)?;
+        self.voltmeter().map_or(Ok(()), |voltmeter| write!(f, "{voltmeter}"))
+    }
+}
+
+impl Sensor {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shunt = |f: &mut fmt::Formatter<'_>, kind, s: &ShuntSensor| {
             write!(f, "{kind} at {:#04x} on {}, ", s.address, s.bus.display())?;
             write!(f, "shunt {} to {}{}", s.shunt, s.current_max, turned(s.reversed))?;
@@ -162,6 +189,9 @@ pub struct ShuntSensor {
     pub reversed: bool,
     /// Where the chip's ALERT pin is wired to; INA226 only.
     pub alert: Option<LineAt>,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }
 
 /// One channel of a three-channel monitor on I2C.
@@ -182,6 +212,9 @@ pub struct ChannelSensor {
     /// Whether a positive shunt voltage means charging.
     #[serde(default)]
     pub reversed: bool,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }
 
 /// All address pins to ground.
@@ -217,6 +250,9 @@ pub struct ConverterSensor {
     /// Whether a rising output means charging.
     #[serde(default)]
     pub reversed: bool,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }
 
 /// The address pin to ground.
@@ -253,7 +289,7 @@ pub struct GaugeSensor {
 }
 
 /// A kernel hwmon device, for example the `ina2xx` driver's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HwmonSensor {
     /// Its `name` file's content, for example `ina226`.
@@ -261,6 +297,9 @@ pub struct HwmonSensor {
     /// Whether positive current means charging.
     #[serde(default)]
     pub reversed: bool,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }
 
 /// A kernel `power_supply` device.
@@ -290,6 +329,9 @@ pub struct IioSensor {
     /// Whether positive current means charging.
     #[serde(default)]
     pub reversed: bool,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }
 
 /// No divider; as it was recorded.
@@ -374,4 +416,7 @@ pub struct ReplaySensor {
     /// How much faster than life. The agent's whole clock runs that much faster.
     #[serde(default = "one")]
     pub speed: f64,
+    /// How its volts compare with a multimeter's.
+    #[serde(default)]
+    pub voltmeter: Voltmeter,
 }

@@ -57,7 +57,8 @@ fn words(advisory: Advisory) -> String {
         Advisory::CurrentReversed => "the current's sign is turned: set `reversed` of the sensor".to_owned(),
         Advisory::VoltageOffset { offset } => {
             format!(
-                "the voltage lies {offset} off what this chemistry shows: check the chemistry and the wiring"
+                "the voltage lies {offset} off what this chemistry shows: check the chemistry and the wiring, then compare the \
+                 sensor with a multimeter (`voltmeter` of its `[[sensor]]`)"
             )
         }
         Advisory::CapacityLow { learned, label } => {

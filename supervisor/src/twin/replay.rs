@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::config::{Config, PowerOffBy, ReplaySensor, Sensor};
+use agent::config::{Config, PowerOffBy, ReplaySensor, Sensor, Voltmeter};
 use agent::core::Agent;
 use agent::core::action::Action;
 use agent::core::event::{DockerEvent, Event};
@@ -119,7 +119,11 @@ impl Replay {
         // The trace goes on whatever the agent decides: nothing is switched off.
         config.halt.power_off = PowerOffBy::None;
         // Whatever the config's own sensors are: the trace is the one that is heard.
-        config.sensors = vec![Sensor::Replay(ReplaySensor { trace: PathBuf::new(), speed: 1.0 })];
+        config.sensors = vec![Sensor::Replay(ReplaySensor {
+            trace: PathBuf::new(),
+            speed: 1.0,
+            voltmeter: Voltmeter::default(),
+        })];
         config.sampling.interval = READ_AGAIN;
         config.supervisors.clear();
         let origin = player.row().time;

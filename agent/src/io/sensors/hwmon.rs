@@ -54,12 +54,14 @@ mod tests {
     use protocol::Fault;
 
     use super::*;
+    use crate::config::Voltmeter;
 
     #[test]
     fn a_device_that_comes_late_or_goes_is_found_again() {
         let tree = tempfile::tempdir().unwrap();
         let root = Root::at(tree.path());
-        let settings = HwmonSensor { chip: "ina226".to_owned(), reversed: true };
+        let settings =
+            HwmonSensor { chip: "ina226".to_owned(), reversed: true, voltmeter: Voltmeter::default() };
         let mut sensor = Hwmon::new(&root, 0, &settings);
         assert_eq!(sensor.read(Uptime::START), Err(Fault::BusGone));
         let folder = tree.path().join("sys/class/hwmon/hwmon3");

@@ -81,6 +81,7 @@ mod tests {
     use protocol::Fault;
 
     use super::*;
+    use crate::config::Voltmeter;
 
     fn write(folder: &Path, files: &[(&str, &str)]) {
         fs::create_dir_all(folder).unwrap();
@@ -98,6 +99,7 @@ mod tests {
             current: Some("current1".to_owned()),
             divider: 6.0,
             reversed: true,
+            voltmeter: Voltmeter::default(),
         };
         let mut sensor = KernelSensor::iio(&Root::at(tree.path()), 0, &config);
         assert_eq!(sensor.read(Uptime::START), Err(Fault::BusGone));

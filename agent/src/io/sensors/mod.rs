@@ -26,9 +26,9 @@ use hardware::sim::trace::TraceError;
 use protocol::{Uptime, Voltage};
 
 use super::outside::Outside;
-use crate::config::Sensor;
+use crate::config::{Sensor, Voltmeter};
 use crate::core::event::{ActionError, Event};
-use crate::core::reading::{Reading, SensorId};
+use crate::core::reading::{Reading, Sample, SensorId};
 use shunt::Shunt;
 
 /// What can be read. A source mends itself: what was gone is looked for again.
@@ -86,7 +86,7 @@ impl Sensors {
 fn open(outside: &impl Outside, place: usize, sensor: &Sensor) -> Result<Box<dyn Source>, TraceError> {
     let root = outside.root();
     let bus = |path: &std::path::Path| outside.bus(path);
-    Ok(match sensor {
+    let source: Box<dyn Source> = match sensor {
         Sensor::Ina219(config) => Box::new(Shunt::ina219(bus(&config.bus), place, config)),
         Sensor::Ina226(config) => Box::new(Shunt::ina226(bus(&config.bus), place, config)),
         Sensor::Ina228(config) => Box::new(Shunt::ina228(bus(&config.bus), place, config)),
@@ -101,5 +101,80 @@ fn open(outside: &impl Outside, place: usize, sensor: &Sensor) -> Result<Box<dyn
         Sensor::Renogy(config) => Box::new(modbus::Modbus::new(root, place, config, &RENOGY)),
         Sensor::Nut(config) => Box::new(nut::Nut::new(place, config)),
         Sensor::Replay(config) => Box::new(replay::Replay::open(place, config)?),
+    };
+    Ok(match sensor.voltmeter().filter(|voltmeter| !voltmeter.is_trusted()) {
+        Some(voltmeter) => Box::new(Corrected { source, voltmeter: voltmeter.clone() }),
+        None => source,
     })
+}
+
+/// A sensor whose volts a person compared with a multimeter's.
+struct Corrected {
+    source: Box<dyn Source>,
+    voltmeter: Voltmeter,
+}
+
+impl Source for Corrected {
+    fn read(&mut self, now: Uptime) -> Reading {
+        let sample = self.source.read(now)?;
+        Ok(Sample { voltage: self.voltmeter.really(sample.voltage), ..sample })
+    }
+
+    fn arm(&mut self, below: Voltage) -> Result<(), ActionError> {
+        self.source.arm(self.voltmeter.shows(below))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Current, Fault};
+
+    /// A chip that shows 12.0 V, and remembers what it was armed for.
+    #[derive(Clone, Default)]
+    struct Chip(std::rc::Rc<std::cell::Cell<Option<Voltage>>>);
+
+    impl Source for Chip {
+        fn read(&mut self, _now: Uptime) -> Reading {
+            Ok(Sample {
+                voltage: Voltage::from_volts(12.0),
+                current: Some(Current::from_amps(2.0)),
+                temperature: None,
+                reported: None,
+                count: None,
+                raw: 7,
+            })
+        }
+
+        fn arm(&mut self, below: Voltage) -> Result<(), ActionError> {
+            self.0.set(Some(below));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_multimeter_said_corrects_the_volts_and_the_chip_s_own_threshold() {
+        let voltmeter: Voltmeter =
+            serde_json::from_str(r#"[{ "shows": "12.00 V", "really": "12.12 V" }]"#).unwrap();
+        let chip = Chip::default();
+        let mut source = Corrected { source: Box::new(chip.clone()), voltmeter };
+        let sample = source.read(Uptime::START).unwrap();
+        assert!((sample.voltage.volts() - 12.12).abs() < 1e-9, "{}", sample.voltage);
+        assert_eq!((sample.current, sample.raw), (Some(Current::from_amps(2.0)), 7));
+        source.arm(Voltage::from_volts(11.11)).unwrap();
+        assert!((chip.0.get().unwrap().volts() - 11.0).abs() < 1e-9, "{:?}", chip.0.get());
+    }
+
+    #[test]
+    fn a_sensor_that_fails_fails_as_it_did() {
+        struct Gone;
+        impl Source for Gone {
+            fn read(&mut self, _now: Uptime) -> Reading {
+                Err(Fault::BusGone)
+            }
+        }
+        let mut source = Corrected { source: Box::new(Gone), voltmeter: Voltmeter::default() };
+        assert_eq!(source.read(Uptime::START), Err(Fault::BusGone));
+        assert_eq!(source.arm(Voltage::from_volts(11.0)), Err(ActionError::Unsupported));
+    }
 }

@@ -10,7 +10,7 @@ use protocol::{Fault, Uptime};
 use super::Source;
 use super::back_off::BackOff;
 use super::shunt::Shunt;
-use crate::config::{ReplaySensor, ShuntSensor};
+use crate::config::{ReplaySensor, ShuntSensor, Voltmeter};
 use crate::core::reading::Reading;
 
 /// The simulated chip's noise is the same in every run.
@@ -37,6 +37,7 @@ impl Replay {
             current_max: Player::CURRENT_MAX,
             reversed: false,
             alert: None,
+            voltmeter: Voltmeter::default(),
         };
         let mut chip = Shunt::ina226(player.bus(), sensor, &wiring);
         // The chip is set up before the clock starts, so that the first row is seen however short it is.
@@ -71,7 +72,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let trace = folder.path().join("trace.csv");
         fs::write(&trace, format!("time_s,voltage_V,current_A,temp_C\n{rows}")).unwrap();
-        Replay::open(0, &ReplaySensor { trace, speed: 1.0 }).unwrap()
+        Replay::open(0, &ReplaySensor { trace, speed: 1.0, voltmeter: Voltmeter::default() }).unwrap()
     }
 
     #[test]

@@ -219,6 +219,7 @@ mod tests {
     use protocol::{Current, Resistance};
 
     use super::*;
+    use crate::config::Voltmeter;
 
     const SHUNT: Resistance = Resistance::from_ohms(0.002);
 
@@ -230,6 +231,7 @@ mod tests {
             current_max: Current::from_amps(20.0),
             reversed,
             alert: None,
+            voltmeter: Voltmeter::default(),
         }
     }
 
@@ -339,6 +341,7 @@ mod tests {
             shunt: Resistance::from_ohms(0.01),
             current_max: Current::from_amps(8.0),
             reversed: true,
+            voltmeter: Voltmeter::default(),
         };
         let converter = ConverterSensor {
             bus: path.clone(),
@@ -351,6 +354,7 @@ mod tests {
             current_scale: Some(Resistance::from_ohms(0.066)),
             current_max: Some(Current::from_amps(20.0)),
             reversed: false,
+            voltmeter: Voltmeter::default(),
         };
         let gauge = GaugeSensor { bus: path, cells: 4, charge: true };
         let at = |address| ShuntSensor { address, ..settings(false) };
