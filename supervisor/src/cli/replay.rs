@@ -122,7 +122,8 @@ fn print_plain(out: &mut impl Write, line: &Line) -> io::Result<()> {
         soc(line.soc_high),
         line.stage,
         line.reason
-    )
+    )?;
+    line.warnings.iter().try_for_each(|warning| writeln!(out, "{:>10} warning: {warning}", line.time_s))
 }
 
 /// The config that was named, or one of a battery alone.

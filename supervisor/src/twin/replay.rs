@@ -68,6 +68,9 @@ pub struct Line {
     pub stage: Stage,
     /// Why.
     pub reason: String,
+    /// What the agent warned of since the last line: a fault of the sensor or of the settings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What one replay leaves to the next.
@@ -93,6 +96,7 @@ pub struct Replay {
     read_at: Option<Uptime>,
     line_at: Uptime,
     saved: Option<State>,
+    warnings: Vec<String>,
     ended: bool,
 }
 
@@ -146,6 +150,7 @@ impl Replay {
             read_at: Some(Uptime::START),
             line_at: Uptime::START,
             saved: None,
+            warnings: Vec::new(),
             ended: false,
         };
         replay.tell(Event::Docker(DockerEvent::Containers(Vec::new())));
@@ -208,6 +213,10 @@ impl Replay {
                         self.saved = Some(*state);
                         id
                     }
+                    Action::Warn(warning) => {
+                        self.warnings.push(warning.to_string());
+                        continue;
+                    }
                     Action::Container { id, .. }
                     | Action::SetFrequencyCap { id, .. }
                     | Action::ShowLamps { id, .. }
@@ -222,7 +231,7 @@ impl Replay {
         }
     }
 
-    fn line(&self) -> Line {
+    fn line(&mut self) -> Line {
         let energy = self.agent.energy(self.now);
         let fraction = |soc: Soc| (soc.fraction() * 10_000.0).round() / 10_000.0;
         Line {
@@ -238,6 +247,7 @@ impl Replay {
             lasts_s: BTreeMap::new(),
             stage: self.agent.stage(),
             reason: self.agent.reason().to_string(),
+            warnings: std::mem::take(&mut self.warnings),
         }
     }
 
@@ -335,6 +345,20 @@ mod tests {
         assert!((ended(&first) - begun).abs() < 0.02, "ended at {}, begins at {begun}", ended(&first));
         assert!((ended(&whole) - ended(&second)).abs() < 0.04, "{} and {}", ended(&whole), ended(&second));
         assert_eq!(second.first().map(|line| line.time_s), Some(18_000.0));
+    }
+
+    #[test]
+    fn what_the_readings_give_away_of_the_sensor_is_told_once() {
+        let mut text = "time_s,voltage_V,current_A\n".to_owned();
+        for row in 0..1440_u32 {
+            // A load that comes and goes, and a shunt that is wired the other way round.
+            let amps = if row % 7 < 3 { 4.0 } else { 1.5 };
+            writeln!(text, "{},{:.4},{}", row * 10, 12.6 - 0.04 * amps, -amps).unwrap();
+        }
+        let (lines, _) = replay(text, None, None);
+        let told: Vec<&String> = lines.iter().flat_map(|line| &line.warnings).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("reversed"), "{told:?}");
     }
 
     #[test]

@@ -160,6 +160,10 @@ fn cases(trace: &Trace, known: Known, unknown_after: f64, lines: &mut Vec<Line>)
     let unknown = Known { soc: None, ..known };
     let begin = unknown_after * trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
     both(&trace.after(begin), "unknown", unknown, SETTLE_HOURS, lines);
+    if let Some(compared) = trace.compared() {
+        let ours = run::estimator(&compared.after(begin), unknown, None, SETTLE_HOURS, |_, _, _| ());
+        lines.push(Line::of(&trace.name, "unknown, meter compared", "heliostat", &ours.score, true));
+    }
     // The same battery under the label of a larger one: that is what an old one looks like to a coulomb counter.
     let aged = Known { label: known.label / AGED, ..known };
     let first = run::estimator(trace, aged, None, 0.0, |_, _, _| ());
@@ -208,7 +212,7 @@ fn pass(trace: &Trace, known: Known) -> Result<f64> {
 
 fn print(lines: &[Line]) {
     println!(
-        "{:25} {:10} {:14} {:>6} {:>6} {:>8} {:>7} {:>6}   time to empty at 50/25/10 % left",
+        "{:25} {:23} {:14} {:>6} {:>6} {:>8} {:>7} {:>6}   time to empty at 50/25/10 % left",
         "trace", "case", "method", "rmse", "worst", "answered", "inside", "width"
     );
     for line in lines {
@@ -219,7 +223,7 @@ fn print(lines: &[Line]) {
             .map(|error| error.map_or("     -".to_owned(), |error| format!("{error:+5.0}%")))
             .collect();
         println!(
-            "{:25} {:10} {:14} {:6.1} {:6.1} {:>7.0}% {:>7} {:>6}   {}",
+            "{:25} {:23} {:14} {:6.1} {:6.1} {:>7.0}% {:>7} {:>6}   {}",
             line.trace,
             line.case,
             line.method,

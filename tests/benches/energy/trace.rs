@@ -13,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     /// As an INA226 read it.
     pub(crate) volts: f64,
+    /// The same once it was compared with a multimeter (`voltmeter` of a `[[sensor]]`), where the trace has it.
+    pub(crate) volts_compared: Option<f64>,
     pub(crate) amps: f64,
     pub(crate) celsius: f64,
     /// The truth, 0..1 of the capacity that the battery really has.
@@ -39,6 +41,7 @@ impl Trace {
         let need = |name: &str| place(name).with_context(|| format!("{}: no column {name}", path.display()));
         let (time, volts, amps) = (need("time_s")?, need("v_meas")?, need("i_meas")?);
         let (celsius, soc, left) = (need("temp_C")?, need("true_soc")?, place("true_tte_s"));
+        let compared = place("v_meas_cal");
         let mut rows = Vec::new();
         for line in lines {
             let line = line?;
@@ -47,6 +50,7 @@ impl Trace {
             rows.push(Row {
                 seconds: number(time)?,
                 volts: number(volts)?,
+                volts_compared: compared.map(number).transpose()?,
                 amps: number(amps)?,
                 celsius: number(celsius)?,
                 soc: number(soc)?,
@@ -55,6 +59,13 @@ impl Trace {
         }
         let name = path.file_name().context("no name")?.to_string_lossy();
         Ok(Self { name: name.trim_end_matches(".csv.gz").to_owned(), rows })
+    }
+
+    /// As a user reads it who compared the voltmeter with a multimeter; `None` where the trace does not say.
+    pub(crate) fn compared(&self) -> Option<Self> {
+        let right = |row: &Row| row.volts_compared.map(|volts| Row { volts, ..*row });
+        let rows = self.rows.iter().map(right).collect::<Option<_>>()?;
+        Some(Self { name: self.name.clone(), rows })
     }
 
     /// The same battery from so many hours on.
