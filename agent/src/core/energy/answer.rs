@@ -10,6 +10,9 @@ use super::Estimator;
 use super::learned::Learned;
 use super::suspect::Advisory;
 
+/// A count that is off the label's capacity by more than this part is the gain's doing: a shunt and the rate move it by less.
+const GAIN_OFF: f64 = 0.03;
+
 impl Estimator {
     /// What is known at `now`.
     pub fn energy(&self, now: Uptime) -> Energy {
@@ -109,7 +112,7 @@ impl Estimator {
         let size = self.drawn.size / label;
         let spread = self.drawn.size_spread;
         let sure = spread < 0.045 && self.celsius > 10.0;
-        let gain = sure && (size - 1.0).abs() > spread.max(0.03) && size > 0.92;
+        let gain = sure && (size - 1.0).abs() > spread.max(GAIN_OFF) && size > 0.92;
         let old = sure && size <= 0.92;
         [
             self.suspect.clipped().map(|amps| Advisory::ShuntClipped { limit: Current::from_amps(amps) }),
