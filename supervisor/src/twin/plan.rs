@@ -162,7 +162,7 @@ fn demo_field() -> FieldPlan {
         chemistry: Chemistry::Agm,
         label: CAPACITY,
         condition: Condition::NEW,
-        soc: Soc::from_percent(62.0),
+        soc: Soc::from_percent(64.0),
         panel: PANEL,
         charger: charger::Settings::usual(Chemistry::Agm, CAPACITY),
         latitude_degrees,

@@ -87,19 +87,19 @@ fn nodes_save_in_their_turn_and_never_two_at_once() {
 }
 
 /// What README and the guide promise of the demo: somebody who opens its dashboard at night reads of what the plan rests on,
-/// what comes next, and why node 7 was shed.
+/// what comes next, and why node 6 was shed.
 #[test]
-fn at_night_the_demos_dashboard_tells_what_comes_next_and_why_node_7_was_shed() {
+fn at_night_the_demos_dashboard_tells_what_comes_next_and_why_node_6_was_shed() {
     let mut twin = site(Plan::demo().unwrap(), 1);
     advance(&mut twin, 0.3);
     assert_eq!(twin.daylight(), "night");
     let shot = crate::cli::demo::board_of(&twin, (100, 30), &[]);
-    for words in ["sunrise in", "next in", "chance to stay above", "node-7     S shed"] {
+    for words in ["sunrise in", "next in", "chance to stay above", "node-6     S shed"] {
         // Where a better plan no longer sheds it: the panel and the charge in `plan.rs` make the story.
         assert!(shot.contains(words), "{words:?} is missing:\n{shot}");
     }
-    let node = crate::cli::demo::board_of(&twin, (100, 30), &["node-7"]);
-    for words in ["node-7", "shed", "chance", "wanted", "until the sun is back"] {
+    let node = crate::cli::demo::board_of(&twin, (100, 30), &["node-6"]);
+    for words in ["node-6", "shed", "chance", "wanted", "until the sun is back"] {
         assert!(node.contains(words), "{words:?} is missing:\n{node}");
     }
     println!("{shot}\n{node}");
