@@ -164,6 +164,22 @@ fn an_old_battery_lies_inside_the_band_while_nobody_knows_that_it_is_old() {
 }
 
 #[test]
+fn with_a_voltmeter_that_was_compared_an_unknown_start_is_within_five_points_after_six_hours() {
+    for (name, known) in [
+        ("la_agm_discharge_25C", AGM),
+        ("la_agm_rests_25C", AGM),
+        ("la_agm_solar3d", AGM),
+        ("la_flooded_discharge_25C", FLOODED),
+        ("la_flooded_discharge_5C", FLOODED),
+    ] {
+        let trace = open(name).compared().expect("its volts as a multimeter set them");
+        let hours = trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;
+        let unknown = Known { soc: None, ..known };
+        hold(&run(&trace.after(0.3 * hours), unknown, 6.0), name, 5.0, 12.0);
+    }
+}
+
+#[test]
 fn sensor_faults_are_found_and_told() {
     let night = open("la_agm_discharge_25C");
     let days = open("la_agm_solar3d");

@@ -23,6 +23,8 @@ const FLOAT_HOLD: f64 = 3600.0;
 /// ... and take less than this all the time, in parts of the capacity an hour: a current at float that falls no more is how a stationary battery is
 /// known to be full (IEEE 450), and in a new one it is 0.001.
 const FLOAT_TAIL: f64 = 0.003;
+/// So far under float no charger holds it any more, however little it gives, V.
+const NO_CHARGER: f64 = 0.5;
 /// A battery takes so much more at absorption voltage, which lies about twice as far above its rest voltage.
 const FLOAT_SLOWER: f64 = 2.0;
 
@@ -67,7 +69,7 @@ impl Full {
             return self.is_news(tail).then(|| self.found(tail));
         }
         if volts < least || draws || -self.amps >= usual.tail_per_hour * cell.label {
-            if volts < least - 0.5 && draws {
+            if volts < usual.float.volts() - NO_CHARGER || volts < least - 0.5 && draws {
                 self.told = None;
             }
             self.held = 0.0;
@@ -170,6 +172,15 @@ mod tests {
         assert!(!minutes(&mut full, 600, 13.6, -0.05), "told once a charge");
         assert!(!minutes(&mut full, 60, 12.7, 2.0), "a discharge");
         assert!(minutes(&mut full, 65, 13.6, -0.05), "the next charge");
+    }
+
+    #[test]
+    fn after_a_night_without_a_load_the_next_charge_is_told_too() {
+        let mut full = Full::default();
+        assert!(minutes(&mut full, 65, 13.6, -0.05), "the first day");
+        assert!(!minutes(&mut full, 600, 12.8, 0.05), "all nodes are parked");
+        assert!(!minutes(&mut full, 60, 13.3, -7.0), "the sun is up");
+        assert!(minutes(&mut full, 15, 14.4, -1.0), "the second day");
     }
 
     #[test]
