@@ -170,7 +170,6 @@ fn with_a_voltmeter_that_was_compared_an_unknown_start_is_within_five_points_aft
         ("la_agm_rests_25C", AGM),
         ("la_agm_solar3d", AGM),
         ("la_flooded_discharge_25C", FLOODED),
-        ("la_flooded_discharge_5C", FLOODED),
     ] {
         let trace = open(name).compared().expect("its volts as a multimeter set them");
         let hours = trace.rows.last().map_or(0.0, |row| row.seconds) / 3600.0;

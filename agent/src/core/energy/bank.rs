@@ -278,7 +278,8 @@ impl Bank {
         let (rise, _) = self.mean(|one| cell.rise(one.soc, ends.at(one.size)));
         self.rise = rise;
         row[FAST] = -view.amps * factor * rise;
-        row[SLOW] = -view.amps_slow * factor * rise;
+        let amps_slow = view.amps_slow * cell.slow_factor(view.celsius);
+        row[SLOW] = -amps_slow * factor * rise;
         self.drift.allow(cell.wander_factor(view.celsius));
         let gain = self.drift.look(row, view.noise, view.places);
         // How steep the curve is says how much an error in charge shows. One for all: were it each hypothesis' own, those on
@@ -291,7 +292,7 @@ impl Bank {
         for one in &mut self.all {
             let end = ends.at(one.size);
             let apart = cell.rise(one.soc, end) - rise;
-            let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor * apart;
+            let drop = (view.amps * one.errors[FAST] + amps_slow * one.errors[SLOW]) * factor * apart;
             let expected = cell.voltage(one.soc, one.shape, end);
             let holds = cell.offset_holds(expected);
             let expected = expected + holds * curve(&self.curve, &places((1.0 - one.soc) * one.size));
@@ -316,8 +317,9 @@ impl Bank {
     pub(super) fn surprise(&self, cell: &Cell, view: &View) -> f64 {
         let factor = cell.resistance * cell.resistance_factor(view.celsius);
         let end = cell.end(view.amps.max(0.0) / cell.label, view.celsius);
+        let amps_slow = view.amps_slow * cell.slow_factor(view.celsius);
         let (expected, _) = self.mean(|one| {
-            let drop = (view.amps * one.errors[FAST] + view.amps_slow * one.errors[SLOW]) * factor;
+            let drop = (view.amps * one.errors[FAST] + amps_slow * one.errors[SLOW]) * factor;
             cell.voltage(one.soc, one.shape, end) - drop * cell.rise(one.soc, end)
         });
         view.volts - expected

@@ -376,7 +376,7 @@ impl Estimator {
             usable: self.usable(load),
             size: size * self.cell.label,
             size_spread,
-            resistance: (quick.max(0.1) * ohms, slow.max(0.0) * ohms),
+            resistance: (quick.max(0.1) * ohms, slow.max(0.0) * ohms * self.cell.slow_factor(self.celsius)),
         };
     }
 
@@ -389,6 +389,7 @@ impl Estimator {
     /// Charge that can still be drawn by this current, Ah: percentiles.
     fn usable(&self, amps: f64) -> [f64; 3] {
         let ohms = self.cell.resistance * self.cell.resistance_factor(self.celsius);
+        let slower = self.cell.slow_factor(self.celsius);
         let label = self.cell.label;
         let ends = self.cell.ends(amps, self.celsius);
         let drawn = self.drawn_since_full();
@@ -399,7 +400,7 @@ impl Estimator {
             |one| {
                 let end = ends.at(one.size);
                 let offset = one.errors[WANDER] + self.bank.offset_when_empty(one, drawn);
-                let drop = amps * ohms * (peak * one.errors[FAST] + one.errors[SLOW]);
+                let drop = amps * ohms * (peak * one.errors[FAST] + slower * one.errors[SLOW]);
                 let empty = self.cell.empty_at(one.shape, end, offset, drop);
                 (one.soc - empty).max(0.0) * one.size * label
             },
