@@ -46,14 +46,15 @@ impl Player {
     pub const CURRENT_MAX: Current = Current::from_amps(40.0);
 
     /// What is left of a good chip's noise after averaging: about a step of the converter. Without it a smooth trace
-    /// would look like a stuck sensor.
+    /// would look like a stuck sensor. The current is left as it was recorded: one that stands still to the last bit at the end of a
+    /// shunt's range says that it was clipped.
     const NOISE: Imperfection = Imperfection {
         voltage_gain: 1.0,
         voltage_offset: Voltage::ZERO,
         voltage_noise: Voltage::from_volts(1e-3),
         shunt_gain: 1.0,
         shunt_offset: Voltage::ZERO,
-        shunt_noise: Voltage::from_volts(2.5e-6),
+        shunt_noise: Voltage::ZERO,
     };
 
     /// Stands at the first row of a trace. The seed is that of the chip's noise.

@@ -362,6 +362,20 @@ mod tests {
     }
 
     #[test]
+    fn a_shunt_that_was_clipped_in_the_recording_is_told() {
+        let mut text = "time_s,voltage_V,current_A\n".to_owned();
+        for row in 0..1440_u32 {
+            // A panel that gives more, now and then, than a shunt of 10 mOhm shows: 81.92 mV is the chip's range.
+            let sun = if row % 200 < 80 { 11.0 } else { 4.0 + f64::from(row % 7) * 0.1 };
+            let volts = 13.0 + 0.002 * f64::from(row % 11) + 0.05 * sun;
+            writeln!(text, "{},{volts:.4},{}", row * 10, -sun.min(8.192)).unwrap();
+        }
+        let (lines, _) = replay(text, None, Some(50.0));
+        let told: Vec<&String> = lines.iter().flat_map(|line| &line.warnings).collect();
+        assert!(told.iter().any(|told| told.contains("the shunt is too large")), "{told:?}");
+    }
+
+    #[test]
     fn a_hole_in_the_recording_is_no_reading() {
         let mut text = falling(0..1, 10);
         // Nobody wrote anything for four hours.
