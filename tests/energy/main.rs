@@ -123,7 +123,7 @@ fn an_old_battery_is_known_from_its_second_discharge_on() {
 
 #[test]
 fn an_old_battery_in_the_cold_is_known_from_its_second_discharge_on() {
-    // 71 % of its label at 5 C: its sag passes for that of cold, until the terminals meet the end of discharge; in the second one
+    // 72 and 71 % of their labels at 5 C: the sag passes for that of cold, until the terminals meet the end of discharge; in the second
     // a burst of the load meets it first.
     for (name, label) in [("la_agm_aged_5C", 100.0), ("la_agm_old_5C", 110.0)] {
         let trace = open(name);

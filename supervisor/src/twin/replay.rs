@@ -188,7 +188,8 @@ impl Replay {
                 return Ok(Some(self.line()));
             }
         }
-        Ok(None)
+        // What was warned of after the last full minute is told all the same.
+        Ok((!self.warnings.is_empty()).then(|| self.line()))
     }
 
     /// Reads the chip as the agent's io would.
